@@ -1,0 +1,72 @@
+/**
+ * Reading the options that callers pass in.
+ *
+ * Only an object's own properties count: a name that somebody has put on `Object.prototype` must not turn
+ * a write into a synced one. An option that is `undefined` is as good as absent.
+ */
+
+/** The option `name`, or `undefined` when `options` has no such property of its own. */
+export function ownOption(options: object, name: string): unknown {
+  return Object.hasOwn(options, name) ? (options as Record<string, unknown>)[name] : undefined
+}
+
+/** Returns `options` as an object. Throws `TypeError` naming `argument` for anything else. */
+export function optionsObject(options: unknown, argument = 'options'): object {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw new TypeError(`${argument} must be an object`)
+  }
+  return options
+}
+
+/** A boolean option, or `undefined`. Throws `TypeError`. */
+export function booleanOption(options: object, name: string): boolean | undefined {
+  const value = ownOption(options, name)
+  if (value !== undefined && typeof value !== 'boolean') {
+    throw new TypeError(`${name} must be a boolean`)
+  }
+  return value
+}
+
+/** An option that is one of a few strings, or `undefined`. Throws `TypeError` or `RangeError`. */
+export function choiceOption<T extends string>(
+  options: object,
+  name: string,
+  choices: readonly T[],
+): T | undefined {
+  const value = ownOption(options, name)
+  if (value === undefined) return undefined
+  if (typeof value !== 'string') throw new TypeError(`${name} must be a string`)
+  const choice = choices.find((one) => one === value)
+  if (choice === undefined) {
+    throw new RangeError(`${name} must be one of ${choices.map((one) => `'${one}'`).join(', ')}`)
+  }
+  return choice
+}
+
+/** A whole number from `least` to `most`, or `undefined`. Throws `TypeError` or `RangeError`. */
+export function wholeOption(
+  options: object,
+  name: string,
+  least: number,
+  most: number,
+): number | undefined {
+  const value = ownOption(options, name)
+  if (value === undefined) return undefined
+  if (typeof value !== 'number') throw new TypeError(`${name} must be a number`)
+  if (!Number.isSafeInteger(value) || value < least || value > most) {
+    throw new RangeError(`${name} must be a whole number from ${least} to ${most}`)
+  }
+  return value
+}
+
+/** A function, or `undefined`. Throws `TypeError`. */
+export function functionOption<T extends (...args: never[]) => unknown>(
+  options: object,
+  name: string,
+): T | undefined {
+  const value = ownOption(options, name)
+  if (value !== undefined && typeof value !== 'function') {
+    throw new TypeError(`${name} must be a function`)
+  }
+  return value as T | undefined
+}
