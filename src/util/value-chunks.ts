@@ -1,0 +1,155 @@
+/**
+ * Large values in files: LOG-6 in `docs/log-format.md`, TBL-9 in `docs/table-format.md`.
+ *
+ *     value  = chunk*                      CHUNK_BYTES each, the last may be shorter
+ *     stored = (chunk, checksum u64)*      seed of each: identity + offset of the chunk in its file
+ *
+ * Nothing here holds more than one chunk besides what the caller gave.
+ */
+import { corruption } from '../errors.ts'
+import { assert } from './assert.ts'
+import { addSeed, checksumText, hash64 } from './checksum.ts'
+
+/** Part of the file formats. Do not change. */
+export const CHUNK_BYTES = 65_536
+const CHECKSUM_BYTES = 8
+const STORED_CHUNK_BYTES: number = CHUNK_BYTES + CHECKSUM_BYTES
+
+/** What is read from; `read` may return fewer bytes than asked, 0 only at the end. */
+export interface ChunkSource {
+  read(target: Uint8Array, position: number): number
+}
+
+/** What is written to; `write` may take fewer bytes than given. */
+export interface ChunkTarget {
+  write(source: Uint8Array, position: number): number
+}
+
+/** Bytes that a value of `valueBytes` takes in its file. */
+export function chunkedBytes(valueBytes: number): number {
+  return valueBytes + CHECKSUM_BYTES * Math.ceil(valueBytes / CHUNK_BYTES)
+}
+
+/** Writes `value` at `position`; returns the bytes that it took, `chunkedBytes(value.length)`. */
+export function writeChunks(
+  file: ChunkTarget,
+  position: number,
+  identity: bigint,
+  value: Uint8Array,
+): number {
+  const stored = new Uint8Array(Math.min(chunkedBytes(value.length), STORED_CHUNK_BYTES))
+  let at = position
+  for (let start = 0; start < value.length; start += CHUNK_BYTES) {
+    const chunk = value.subarray(start, start + CHUNK_BYTES)
+    stored.set(chunk)
+    const whole = stored.subarray(0, chunk.length + CHECKSUM_BYTES)
+    seal(whole, addSeed(identity, at))
+    writeAll(file, whole, at)
+    at += whole.length
+  }
+  return at - position
+}
+
+/**
+ * Reads the value of `length` bytes stored at `position` into `target` from `targetOffset`. `fileName` is for
+ * the `CORRUPTION` that a damaged chunk throws; `target` then holds the chunks before it.
+ * Requires: `length` was checked against the file's size or a limit by whoever allocated `target`.
+ */
+export function readChunks(
+  file: ChunkSource,
+  fileName: string,
+  position: number,
+  identity: bigint,
+  length: number,
+  target: Uint8Array,
+  targetOffset: number,
+): void {
+  assert(length <= target.length - targetOffset, 'the target has no room for the value')
+  const stored = new Uint8Array(Math.min(chunkedBytes(length), STORED_CHUNK_BYTES))
+  let at = position
+  for (let start = 0; start < length; start += CHUNK_BYTES) {
+    const bytes = Math.min(CHUNK_BYTES, length - start)
+    const whole = stored.subarray(0, bytes + CHECKSUM_BYTES)
+    readChunk(file, fileName, at, identity, whole)
+    target.set(whole.subarray(0, bytes), targetOffset + start)
+    at += whole.length
+  }
+}
+
+/**
+ * Copies a value of `length` bytes from one file to another, verifying each chunk and sealing it anew for its
+ * new place. Yields after each chunk. `onBytes` gets each stored chunk, valid during the call only.
+ */
+export function* copyChunks(
+  from: ChunkSource,
+  fromName: string,
+  fromPosition: number,
+  fromIdentity: bigint,
+  to: ChunkTarget,
+  toPosition: number,
+  toIdentity: bigint,
+  length: number,
+  onBytes: (stored: Uint8Array) => void,
+): Generator<void, void, void> {
+  const stored = new Uint8Array(Math.min(chunkedBytes(length), STORED_CHUNK_BYTES))
+  let offset = 0
+  for (let start = 0; start < length; start += CHUNK_BYTES) {
+    const bytes = Math.min(CHUNK_BYTES, length - start)
+    const whole = stored.subarray(0, bytes + CHECKSUM_BYTES)
+    readChunk(from, fromName, fromPosition + offset, fromIdentity, whole)
+    seal(whole, addSeed(toIdentity, toPosition + offset))
+    writeAll(to, whole, toPosition + offset)
+    onBytes(whole)
+    offset += whole.length
+    yield
+  }
+}
+
+/** Reads one stored chunk, all of `whole`, and verifies it. */
+function readChunk(
+  file: ChunkSource,
+  fileName: string,
+  position: number,
+  identity: bigint,
+  whole: Uint8Array,
+): void {
+  const count = readAll(file, whole, position)
+  if (count < whole.length) {
+    const sizes = { expected: whole.length, actual: count }
+    throw corruption(fileName, position, 'the file ends within a value', sizes)
+  }
+  const bytes = whole.length - CHECKSUM_BYTES
+  const view = new DataView(whole.buffer, whole.byteOffset + bytes, CHECKSUM_BYTES)
+  const expected = view.getBigUint64(0, true)
+  const actual = hash64(whole.subarray(0, bytes), addSeed(identity, position))
+  if (actual !== expected) {
+    const sums = { expected: checksumText(expected), actual: checksumText(actual) }
+    throw corruption(fileName, position, 'a chunk of a value has the wrong checksum', sums)
+  }
+}
+
+/** Puts the checksum of all before it into the last 8 bytes. */
+function seal(whole: Uint8Array, seed: bigint): void {
+  const bytes = whole.length - CHECKSUM_BYTES
+  const view = new DataView(whole.buffer, whole.byteOffset + bytes, CHECKSUM_BYTES)
+  view.setBigUint64(0, hash64(whole.subarray(0, bytes), seed), true)
+}
+
+function readAll(file: ChunkSource, target: Uint8Array, position: number): number {
+  let done = 0
+  while (done < target.length) {
+    const count = file.read(target.subarray(done), position + done)
+    if (count === 0) break
+    done += count
+  }
+  return done
+}
+
+function writeAll(file: ChunkTarget, source: Uint8Array, position: number): void {
+  let done = 0
+  while (done < source.length) {
+    const count = file.write(source.subarray(done), position + done)
+    if (count === 0) throw new Error('a file took no bytes')
+    done += count
+  }
+}

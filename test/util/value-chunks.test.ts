@@ -1,0 +1,134 @@
+import { expect } from 'chai'
+import { SedgeError } from '../../src/errors.ts'
+import { loadChecksums } from '../../src/util/checksum.ts'
+import {
+  CHUNK_BYTES,
+  chunkedBytes,
+  copyChunks,
+  readChunks,
+  writeChunks,
+} from '../../src/util/value-chunks.ts'
+import { seededRandom, testSeed } from '../support/seed.ts'
+
+const IDENTITY = 0xfedcba9876543210n
+const LENGTHS = [1, 1000, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 3 * CHUNK_BYTES, 200_001]
+
+/** A file whose reads and writes are short at random. */
+class ShortFile {
+  bytes: Uint8Array = new Uint8Array(0)
+  readonly #random = seededRandom(testSeed())
+
+  read(target: Uint8Array, position: number): number {
+    const rest = this.bytes.subarray(position, position + target.length)
+    const count = rest.length === 0 ? 0 : this.#random.int(1, rest.length + 1)
+    target.set(rest.subarray(0, count))
+    return count
+  }
+
+  write(source: Uint8Array, position: number): number {
+    const count = this.#random.int(1, source.length + 1)
+    const size = Math.max(this.bytes.length, position + count)
+    const bytes = new Uint8Array(size)
+    bytes.set(this.bytes)
+    bytes.set(source.subarray(0, count), position)
+    this.bytes = bytes
+    return count
+  }
+}
+
+describe('util/value-chunks', () => {
+  before(loadChecksums)
+
+  it('stores a checksum behind every 65,536 bytes [LOG-6]', () => {
+    expect(chunkedBytes(0)).to.equal(0)
+    expect(chunkedBytes(1)).to.equal(9)
+    expect(chunkedBytes(65_536)).to.equal(65_544)
+    expect(chunkedBytes(65_537)).to.equal(65_553)
+    expect(chunkedBytes(100 * 2 ** 20)).to.equal(100 * 2 ** 20 + 1600 * 8)
+  })
+
+  it('reads back what it wrote, through short reads and writes [LOG-6]', () => {
+    const random = seededRandom(testSeed())
+    for (const length of LENGTHS) {
+      const value = random.bytes(length)
+      const file = new ShortFile()
+      expect(writeChunks(file, 40, IDENTITY, value)).to.equal(chunkedBytes(length))
+      expect(file.bytes.length).to.equal(40 + chunkedBytes(length))
+      const target = new Uint8Array(length + 5)
+      readChunks(file, 'a.val', 40, IDENTITY, length, target, 5)
+      expect(Buffer.compare(target.subarray(5), value)).to.equal(0)
+    }
+  })
+
+  it('copies to another file and place, chunk by chunk, sealed anew [TBL-9]', () => {
+    const random = seededRandom(testSeed())
+    for (const length of LENGTHS) {
+      const value = random.bytes(length)
+      const from = new ShortFile()
+      const to = new ShortFile()
+      writeChunks(from, 8, IDENTITY, value)
+      const seen: Uint8Array[] = []
+      const onBytes = (stored: Uint8Array): number => seen.push(stored.slice())
+      let steps = 0
+      for (const _ of copyChunks(from, 'a.val', 8, IDENTITY, to, 72, 5n, length, onBytes)) steps++
+      expect(steps).to.equal(Math.ceil(length / CHUNK_BYTES))
+      expect(Buffer.compare(Buffer.concat(seen), to.bytes.subarray(72))).to.equal(0)
+      const target = new Uint8Array(length)
+      readChunks(to, 'b.sst', 72, 5n, length, target, 0)
+      expect(Buffer.compare(target, value)).to.equal(0)
+    }
+  })
+
+  it('refuses any flipped bit, any other place and any other file [LOG-6] [TBL-9]', () => {
+    const random = seededRandom(testSeed())
+    const length = CHUNK_BYTES + 100
+    const file = new ShortFile()
+    writeChunks(file, 0, IDENTITY, random.bytes(length))
+    const target = new Uint8Array(length)
+    const read = (identity = IDENTITY): void =>
+      readChunks(file, 'a.val', 0, identity, length, target, 0)
+    for (let round = 0; round < 50; round++) {
+      const at = random.int(file.bytes.length)
+      const bit = 1 << random.int(8)
+      file.bytes[at]! ^= bit
+      const error = thrownBy(read)
+      file.bytes[at]! ^= bit
+      expect(error.code).to.equal('CORRUPTION')
+      expect(error.file).to.equal('a.val')
+      expect(error.offset).to.equal(at < CHUNK_BYTES + 8 ? 0 : CHUNK_BYTES + 8)
+      expect(error.expected).to.not.equal(error.actual)
+    }
+    expect(thrownBy(() => read(IDENTITY + 1n)).code).to.equal('CORRUPTION')
+    file.bytes = Buffer.concat([new Uint8Array(1), file.bytes])
+    expect(thrownBy(read).code).to.equal('CORRUPTION')
+  })
+
+  it('refuses a file that ends within the value [LOG-6]', () => {
+    const file = new ShortFile()
+    writeChunks(file, 0, IDENTITY, new Uint8Array(500))
+    file.bytes = file.bytes.subarray(0, 507)
+    const target = new Uint8Array(500)
+    const error = thrownBy(() => readChunks(file, 'a.val', 0, IDENTITY, 500, target, 0))
+    expect(error).to.include({ code: 'CORRUPTION', offset: 0, expected: 508, actual: 507 })
+  })
+
+  it('does not copy a damaged chunk [TBL-9]', () => {
+    const from = new ShortFile()
+    const to = new ShortFile()
+    writeChunks(from, 0, IDENTITY, new Uint8Array(500))
+    from.bytes[3]! ^= 1
+    const copy = copyChunks(from, 'a.val', 0, IDENTITY, to, 0, 5n, 500, () => undefined)
+    expect(thrownBy(() => copy.next()).code).to.equal('CORRUPTION')
+    expect(to.bytes.length).to.equal(0)
+  })
+})
+
+function thrownBy(action: () => unknown): SedgeError {
+  try {
+    action()
+  } catch (error) {
+    expect(error).to.be.instanceOf(SedgeError)
+    return error as SedgeError
+  }
+  return expect.fail('nothing was thrown')
+}
