@@ -1,0 +1,282 @@
+/**
+ * LZ4 block format: no frame, no dictionary, sizes kept elsewhere [TBL-4].
+ *
+ *   block    = sequence* literals-only
+ *   sequence = token, more literal length, literals, offset (2), more match length
+ *   token    = high 4 bits: literals; low 4 bits: match bytes less 4
+ *
+ * A nibble of 15 is followed by bytes to add, up to and including the first below 255. A match repeats
+ * bytes from `offset` (1 to 65,535) back and may overlap what it writes. A compressor ends every block with
+ * at least 5 literals and starts no match in the last 12 bytes.
+ *
+ * Both directions stay inside the regions that they are given, whatever the bytes say. Copies run in
+ * steps of 8 or 16 bytes over the end of what is meant wherever that is still inside the region.
+ */
+import { copyBytes } from './bytes'
+
+/** Bytes of scratch that `lz4Compress` needs: for each hash the last position where it was seen. */
+export const LZ4_TABLE_BYTES: usize = 16384
+
+const HASH_BITS: u64 = 12
+const HASH_FACTOR: u64 = 0x9e3779b185ebca87
+
+const MATCH_BYTES_MIN: usize = 4
+const OFFSET_MAX: usize = 65535
+const LAST_LITERALS: usize = 5
+/** Matches start at least this far from the end. */
+const LAST_MATCH: u32 = 12
+/** Every 2^6 positions without a match the search takes longer steps. */
+const SKIP_SHIFT: usize = 6
+
+/** Bytes between two stores that repeat a pattern of 0 to 15 bytes: its largest multiple up to 16. */
+const STEPS: usize = memory.data<u8>([16, 16, 16, 15, 16, 15, 12, 14, 16, 9, 10, 11, 12, 13, 14, 15])
+
+/** For each offset below 16 the lanes that repeat its bytes over 16: lane i is i modulo offset. */
+const LANES: usize = memory.data<u8>([
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1,
+  0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0,
+  0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3,
+  0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 0,
+  0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5, 0, 1, 2, 3,
+  0, 1, 2, 3, 4, 5, 6, 0, 1, 2, 3, 4, 5, 6, 0, 1,
+  0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7,
+  0, 1, 2, 3, 4, 5, 6, 7, 8, 0, 1, 2, 3, 4, 5, 6,
+  0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1, 2, 3, 4, 5,
+  0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0, 1, 2, 3, 4,
+  0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 0, 1, 2, 3,
+  0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0, 1, 2,
+  0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 0, 1,
+  0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 0,
+])
+
+/**
+ * Compresses into at most `dstCapacity` bytes; returns the bytes written, or 0 if they do not fit, which
+ * leaves `dst` undefined. `table` is `LZ4_TABLE_BYTES` of scratch, aligned to 4, cleared here: the same input
+ * gives the same output.
+ */
+export function lz4Compress(
+  src: usize,
+  srcBytes: u32,
+  dst: usize,
+  dstCapacity: u32,
+  table: usize,
+): u32 {
+  const srcEnd = src + srcBytes
+  const dstEnd = dst + dstCapacity
+  let anchor = src
+  let op = dst
+  if (srcBytes > LAST_MATCH) {
+    memory.fill(table, 0, LZ4_TABLE_BYTES)
+    const matchLimit = srcEnd - LAST_LITERALS
+    const startLimit = srcEnd - LAST_MATCH
+    // A cleared entry names position 0, which is behind every position searched.
+    let ip = src + 1
+    let attempts: usize = 1 << SKIP_SHIFT
+    while (ip <= startLimit) {
+      const word = load<u64>(ip)
+      const entry = table + (hashOf(word) << 2)
+      let match = src + load<u32>(entry)
+      store<u32>(entry, <u32>(ip - src))
+      if (load<u32>(match) != <u32>word || ip - match > OFFSET_MAX) {
+        ip += attempts++ >> SKIP_SHIFT
+        continue
+      }
+      while (ip > anchor && match > src && load<u8>(ip - 1) == load<u8>(match - 1)) {
+        ip--
+        match--
+      }
+      const end = endOfMatch(ip + MATCH_BYTES_MIN, match + MATCH_BYTES_MIN, matchLimit)
+      op = putSequence(op, dstEnd, anchor, ip - anchor, ip - match, end - ip)
+      if (op == 0) return 0
+      anchor = end
+      ip = end
+      attempts = 1 << SKIP_SHIFT
+      // A position inside the match, for the next repetition of what it covers.
+      if (ip <= startLimit) {
+        store<u32>(table + (hashOf(load<u64>(ip - 2)) << 2), <u32>(ip - 2 - src))
+      }
+    }
+  }
+  op = putLastLiterals(op, dstEnd, anchor, srcEnd - anchor)
+  return op == 0 ? 0 : <u32>(op - dst)
+}
+
+/**
+ * Decompresses a block. True if and only if it is well formed, ends at `srcBytes` and gives exactly
+ * `dstBytes`; otherwise `dst` is undefined. The regions must not overlap. Never throws.
+ */
+export function lz4Decompress(src: usize, srcBytes: u32, dst: usize, dstBytes: u32): bool {
+  const srcEnd = src + srcBytes
+  const dstEnd = dst + dstBytes
+  let ip = src
+  let op = dst
+  while (ip < srcEnd) {
+    const token = <usize>load<u8>(ip++)
+    let literals = token >> 4
+    if (literals < 15 && srcEnd - ip >= 16 && dstEnd - op >= 16) {
+      // At most 14 literals: the offset is among the 16 bytes as well.
+      v128.store(op, v128.load(ip))
+      ip += literals
+      op += literals
+    } else {
+      if (literals == 15) {
+        let more: usize
+        do {
+          if (ip == srcEnd || literals > dstBytes) return false
+          more = load<u8>(ip++)
+          literals += more
+        } while (more == 255)
+      }
+      if (literals > srcEnd - ip || literals > dstEnd - op) return false
+      copyLiterals(op, ip, literals, srcEnd, dstEnd)
+      ip += literals
+      op += literals
+      if (ip == srcEnd) return op == dstEnd
+      if (srcEnd - ip < 2) return false
+    }
+    const offset = <usize>load<u16>(ip)
+    ip += 2
+    // An offset of 0 wraps around and is refused as well.
+    if (offset - 1 >= op - dst) return false
+    let length = (token & 15) + MATCH_BYTES_MIN
+    if (length < 15 + MATCH_BYTES_MIN && offset >= 16 && dstEnd - op >= 18) {
+      v128.store(op, v128.load(op - offset))
+      store<u16>(op, load<u16>(op - offset, 16), 16)
+      op += length
+      continue
+    }
+    if (length == 15 + MATCH_BYTES_MIN) {
+      let more: usize
+      do {
+        if (ip == srcEnd || length > dstBytes) return false
+        more = load<u8>(ip++)
+        length += more
+      } while (more == 255)
+    }
+    if (length > dstEnd - op) return false
+    copyMatch(op, offset, length, dstEnd)
+    op += length
+  }
+  return false
+}
+
+// @ts-ignore: decorator
+@inline
+function hashOf(word: u64): usize {
+  // Five bytes: four give more false candidates, six miss short matches.
+  return <usize>(((word << 24) * HASH_FACTOR) >> (64 - HASH_BITS))
+}
+
+/** The end of a match that is known to hold up to `ip`; never beyond `limit`. */
+function endOfMatch(ip: usize, match: usize, limit: usize): usize {
+  while (limit - ip >= 8) {
+    const difference = load<u64>(ip) ^ load<u64>(match)
+    if (difference != 0) return ip + (<usize>ctz(difference) >> 3)
+    ip += 8
+    match += 8
+  }
+  while (ip < limit && load<u8>(ip) == load<u8>(match)) {
+    ip++
+    match++
+  }
+  return ip
+}
+
+/** Writes a sequence and returns the address behind it, or 0 if it does not fit. */
+function putSequence(
+  op: usize,
+  dstEnd: usize,
+  from: usize,
+  literals: usize,
+  offset: usize,
+  length: usize,
+): usize {
+  const excess = length - MATCH_BYTES_MIN
+  const needed = literals + moreBytes(literals) + moreBytes(excess) + 3
+  if (needed > dstEnd - op) return 0
+  const token = (min<usize>(literals, 15) << 4) | min<usize>(excess, 15)
+  store<u8>(op++, token)
+  if (literals >= 15) op = putMore(op, literals - 15)
+  // The source has the 8 bytes: at least 12 follow the start of a match.
+  if (literals <= 8 && dstEnd - op >= 8) {
+    store<u64>(op, load<u64>(from))
+  } else {
+    copyBytes(op, from, literals)
+  }
+  op += literals
+  store<u16>(op, offset)
+  op += 2
+  return excess >= 15 ? putMore(op, excess - 15) : op
+}
+
+/** Writes the end of the block and returns the address behind it, or 0 if it does not fit. */
+function putLastLiterals(op: usize, dstEnd: usize, from: usize, literals: usize): usize {
+  if (literals + moreBytes(literals) + 1 > dstEnd - op) return 0
+  store<u8>(op++, min<usize>(literals, 15) << 4)
+  if (literals >= 15) op = putMore(op, literals - 15)
+  copyBytes(op, from, literals)
+  return op + literals
+}
+
+/** Bytes that follow the token for a length of `length` in its nibble. */
+// @ts-ignore: decorator
+@inline
+function moreBytes(length: usize): usize {
+  return length < 15 ? 0 : (length - 15) / 255 + 1
+}
+
+/** Writes what a nibble of 15 left out. */
+function putMore(op: usize, rest: usize): usize {
+  while (rest >= 255) {
+    store<u8>(op++, 255)
+    rest -= 255
+  }
+  store<u8>(op, rest)
+  return op + 1
+}
+
+/** Copies literals, in steps of 16 bytes if both regions have room for the last one. */
+// @ts-ignore: decorator
+@inline
+function copyLiterals(op: usize, ip: usize, n: usize, srcEnd: usize, dstEnd: usize): void {
+  if (n <= 64 && srcEnd - ip >= 80 && dstEnd - op >= 80) {
+    const end = op + n
+    do {
+      v128.store(op, v128.load(ip))
+      op += 16
+      ip += 16
+    } while (op < end)
+  } else {
+    copyBytes(op, ip, n)
+  }
+}
+
+/**
+ * Repeats `n` bytes from `offset` back, in steps of up to 16 bytes while the region has room for a whole
+ * step, then byte by byte.
+ */
+function copyMatch(op: usize, offset: usize, n: usize, dstEnd: usize): void {
+  const end = op + n
+  if (dstEnd - op >= 16) {
+    const stepEnd = min(end, dstEnd - 15)
+    if (offset >= 16) {
+      do {
+        v128.store(op, v128.load(op - offset))
+        op += 16
+      } while (op < stepEnd)
+    } else {
+      const pattern = v128.swizzle(v128.load(op - offset), v128.load(LANES + (offset << 4)))
+      const step = <usize>load<u8>(STEPS + offset)
+      do {
+        v128.store(op, pattern)
+        op += step
+      } while (op < stepEnd)
+    }
+  }
+  while (op < end) {
+    store<u8>(op, load<u8>(op - offset))
+    op++
+  }
+}

@@ -1,0 +1,76 @@
+/**
+ * Varints of blocks [TBL-5]: 7 bits a byte, low bits first, at most 8 bytes, never padded, so that
+ * every number below 2^56 has exactly one encoding.
+ *
+ *   300 = 0b10_0101100  ->  ac 02
+ *
+ * Part of the file format. Do not change.
+ */
+
+/** A varint has at most this many bytes. */
+export const VARINT_BYTES_MAX: u32 = 8
+
+/** What the last successful `readVarint` read. Good until the next call. */
+export let varintValue: u64 = 0
+
+/** Bytes of the encoding of `v`, 1 to 8. Requires: v < 2^56. */
+// @ts-ignore: decorator
+@inline
+export function varintBytes(v: u64): u32 {
+  // (bits + 6) / 7 with bits from 1 to 56, as a multiplication.
+  return ((70 - <u32>clz(v | 1)) * 37) >> 8
+}
+
+/** Writes `v` at `p` and returns the address behind it. Requires: v < 2^56. */
+// @ts-ignore: decorator
+@inline
+export function putVarint(p: usize, v: u64): usize {
+  if (v < 0x80) {
+    store<u8>(p, v)
+    return p + 1
+  }
+  return putLongVarint(p, v)
+}
+
+/**
+ * Reads a varint that ends before `end` into `varintValue` and returns the address behind it, or 0
+ * if it is cut off, longer than 8 bytes, or padded. Reads nothing at or behind `end`.
+ */
+// @ts-ignore: decorator
+@inline
+export function readVarint(p: usize, end: usize): usize {
+  if (p < end) {
+    const byte = <u64>load<u8>(p)
+    if (byte < 0x80) {
+      varintValue = byte
+      return p + 1
+    }
+  }
+  return readLongVarint(p, end)
+}
+
+function putLongVarint(p: usize, v: u64): usize {
+  assert(v >> 56 == 0, 'varint: the number needs more than 8 bytes')
+  while (v >= 0x80) {
+    store<u8>(p++, v | 0x80)
+    v >>= 7
+  }
+  store<u8>(p, v)
+  return p + 1
+}
+
+function readLongVarint(p: usize, end: usize): usize {
+  let value: u64 = 0
+  for (let shift: u64 = 0; shift < 7 * VARINT_BYTES_MAX; shift += 7) {
+    if (p >= end) return 0
+    const byte = <u64>load<u8>(p++)
+    value |= (byte & 0x7f) << shift
+    if (byte < 0x80) {
+      // A last byte of 0 adds nothing: the same number has a shorter encoding.
+      if (byte == 0 && shift != 0) return 0
+      varintValue = value
+      return p
+    }
+  }
+  return 0
+}
