@@ -1,0 +1,373 @@
+/**
+ * Blocks in memory: installed once (checksum, decompression, full validation), then trusted. Clock eviction
+ * within a budget of bytes; a frame with pins stays, so the budget may be exceeded by what cursors stand on.
+ *
+ *   frame   | Frame | content … | offsets u32 × count | heads u32 × count |      one allocation
+ *
+ * `offsets` point at entries, `heads` are the first four bytes behind the shared prefix, for searching.
+ */
+import { compareBytes, head32 } from './bytes'
+import { allocate, free } from './memory'
+import { lz4Decompress } from './lz4'
+import { xxh64 } from './xxh64'
+import { readVarint, varintValue } from './varint'
+import {
+  BLOCK_FILTER,
+  CODEC_LZ4,
+  CODEC_NONE,
+  CODEC_ZSTD,
+  CORRUPT,
+  KEY_BYTES_MAX,
+  KIND_CHUNKS,
+  KIND_DELETE,
+  KIND_RESERVED_MAX,
+  NO_MEMORY,
+  OK,
+  UNKNOWN_FORMAT,
+} from './abi'
+
+export const TRAILER: u32 = 16
+export const BLOCK_HEADER: u32 = 24
+
+@unmanaged
+export class Frame {
+  table: usize
+  pins: u32
+  offset: u64
+  content: usize
+  contentBytes: u32
+  count: u32
+  prefix: usize
+  prefixBytes: u32
+  offsets: usize
+  heads: usize
+  baseSequence: u64
+  baseTimestamp: i64
+  /** Bytes charged to the budget. */
+  charge: u32
+  /** Set by every use, cleared by the clock's hand. */
+  used: u32
+  hashNext: usize
+  clockNext: usize
+  clockPrevious: usize
+}
+
+let buckets: usize = 0
+let bucketMask: u32 = 0
+let frameCount: u32 = 0
+let hand: usize = 0
+let budget: u32 = 0
+let charged: u32 = 0
+export let cacheHits: f64 = 0
+export let cacheMisses: f64 = 0
+
+/** Sets the budget in bytes and makes the empty hash table. Called once. */
+export function blockCacheCreate(bytes: u32): i32 {
+  budget = bytes
+  bucketMask = 1023
+  buckets = allocate(1024 * 4)
+  if (buckets == 0) return NO_MEMORY
+  memory.fill(buckets, 0, 1024 * 4)
+  return OK
+}
+
+export function blockCacheBytes(): u32 {
+  return charged
+}
+
+// @ts-ignore: decorator
+@inline
+function bucketOf(table: usize, offset: u64): usize {
+  const h = (<u64>table ^ (offset * 0x9e3779b185ebca87)) * 0xc2b2ae3d27d4eb4f
+  return buckets + ((<usize>((h >> 32) as u32 & bucketMask)) << 2)
+}
+
+/** True if a block is resident; counts nothing. */
+export function blockCacheHas(table: usize, offset: u64): bool {
+  let f = <usize>load<u32>(bucketOf(table, offset))
+  while (f != 0) {
+    const frame = changetype<Frame>(f)
+    if (frame.offset == offset && frame.table == table) return true
+    f = frame.hashNext
+  }
+  return false
+}
+
+/** The frame of a block, 0 when it is not resident. Valid until the next install, unless pinned. */
+export function blockCacheGet(table: usize, offset: u64): usize {
+  let f = <usize>load<u32>(bucketOf(table, offset))
+  while (f != 0) {
+    const frame = changetype<Frame>(f)
+    if (frame.offset == offset && frame.table == table) {
+      frame.used = 1
+      cacheHits += 1
+      return f
+    }
+    f = frame.hashNext
+  }
+  cacheMisses += 1
+  return 0
+}
+
+function growBuckets(): void {
+  const mask = (bucketMask << 1) | 1
+  const bigger = allocate((mask + 1) << 2)
+  if (bigger == 0) return
+  memory.fill(bigger, 0, (mask + 1) << 2)
+  const old = buckets
+  const oldMask = bucketMask
+  buckets = bigger
+  bucketMask = mask
+  for (let i: u32 = 0; i <= oldMask; i++) {
+    let f = <usize>load<u32>(old + ((<usize>i) << 2))
+    while (f != 0) {
+      const frame = changetype<Frame>(f)
+      const next = frame.hashNext
+      const bucket = bucketOf(frame.table, frame.offset)
+      frame.hashNext = load<u32>(bucket)
+      store<u32>(bucket, f as u32)
+      f = next
+    }
+  }
+  free(old)
+}
+
+function insertFrame(f: usize): void {
+  const frame = changetype<Frame>(f)
+  const bucket = bucketOf(frame.table, frame.offset)
+  frame.hashNext = load<u32>(bucket)
+  store<u32>(bucket, f as u32)
+  if (hand == 0) {
+    frame.clockNext = f
+    frame.clockPrevious = f
+    hand = f
+  } else {
+    // Behind the hand: the last place that it will reach.
+    const at = changetype<Frame>(hand)
+    frame.clockNext = hand
+    frame.clockPrevious = at.clockPrevious
+    changetype<Frame>(at.clockPrevious).clockNext = f
+    at.clockPrevious = f
+  }
+  frameCount++
+  charged += frame.charge
+  if (frameCount > bucketMask) growBuckets()
+}
+
+function removeFrame(f: usize): void {
+  const frame = changetype<Frame>(f)
+  const bucket = bucketOf(frame.table, frame.offset)
+  let at = <usize>load<u32>(bucket)
+  if (at == f) {
+    store<u32>(bucket, frame.hashNext as u32)
+  } else {
+    while (changetype<Frame>(at).hashNext != f) at = changetype<Frame>(at).hashNext
+    changetype<Frame>(at).hashNext = frame.hashNext
+  }
+  if (frame.clockNext == f) {
+    hand = 0
+  } else {
+    if (hand == f) hand = frame.clockNext
+    changetype<Frame>(frame.clockPrevious).clockNext = frame.clockNext
+    changetype<Frame>(frame.clockNext).clockPrevious = frame.clockPrevious
+  }
+  frameCount--
+  charged -= frame.charge
+  free(f)
+}
+
+/** Evicts until `bytes` more fit the budget or everything left is pinned. Two rounds of the clock at most. */
+function makeRoom(bytes: u32): void {
+  let steps = frameCount * 2
+  while (charged + bytes > budget && steps > 0 && hand != 0) {
+    const f = hand
+    const frame = changetype<Frame>(f)
+    hand = frame.clockNext
+    if (frame.pins == 0) {
+      if (frame.used == 0) removeFrame(f)
+      else frame.used = 0
+    }
+    steps--
+  }
+}
+
+/** Drops every block of a table. Requires that none is pinned. */
+export function blockCacheForget(table: usize): void {
+  let f = hand
+  for (let n = frameCount; n > 0; n--) {
+    const frame = changetype<Frame>(f)
+    const next = frame.clockNext
+    if (frame.table == table) {
+      assert(frame.pins == 0, 'a forgotten block is pinned')
+      removeFrame(f)
+    }
+    f = next
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+export function pin(f: usize): void {
+  if (f != 0) changetype<Frame>(f).pins++
+}
+// @ts-ignore: decorator
+@inline
+export function unpin(f: usize): void {
+  if (f != 0) {
+    assert(changetype<Frame>(f).pins > 0, 'not pinned')
+    changetype<Frame>(f).pins--
+  }
+}
+
+let installed: usize = 0
+let temporary: usize = 0
+
+/** The frame that the last install made. */
+export function lastInstalled(): usize {
+  return installed
+}
+
+/**
+ * Verifies the `stored` bytes of a block at `address`, decodes them into a frame and enters it in the cache.
+ * `decoded` is nonzero when the content was decompressed by the caller (zstd): it is at that address, of the size that
+ * the trailer names. CORRUPT and UNKNOWN_FORMAT enter nothing. May grow.
+ */
+export function blockInstall(table: usize, identity: u64, offset: u64, kind: u32, address: usize, stored: u32, decoded: usize): i32 {
+  installed = 0
+  if (stored < TRAILER + 1) return CORRUPT
+  const payload = stored - TRAILER
+  const trailer = address + payload
+  if (load<u64>(trailer, 8) != xxh64(address, stored - 8, identity + offset)) return CORRUPT
+  const codec = load<u32>(trailer)
+  const bytes = load<u32>(trailer, 4)
+  let content = address
+  if (codec == CODEC_NONE) {
+    if (bytes != payload) return CORRUPT
+  } else if (codec == CODEC_LZ4) {
+    if (<u64>bytes > <u64>payload * 256) return CORRUPT
+    temporary = allocate(bytes + 32)
+    if (temporary == 0) return NO_MEMORY
+    content = temporary
+    if (!lz4Decompress(address, payload, content, bytes)) return release(CORRUPT)
+  } else if (codec == CODEC_ZSTD) {
+    if (decoded == 0) return CORRUPT
+    content = decoded
+  } else {
+    return UNKNOWN_FORMAT
+  }
+  return release(enter(table, offset, kind, content, bytes))
+}
+
+function release(status: i32): i32 {
+  free(temporary)
+  temporary = 0
+  return status
+}
+
+function enter(table: usize, offset: u64, kind: u32, content: usize, bytes: u32): i32 {
+  let count: u32 = 0
+  if (kind == BLOCK_FILTER) {
+    if (bytes == 0 || (bytes & 63) != 0) return CORRUPT
+  } else {
+    if (bytes < BLOCK_HEADER) return CORRUPT
+    count = load<u32>(content)
+    // An entry takes five bytes at least, so this bounds the allocation as well.
+    if (count == 0 || <u64>count * 5 > <u64>bytes) return CORRUPT
+  }
+  const directory = (bytes + 15) & ~15
+  const total = (offsetof<Frame>() as u32) + 16 + directory + (count << 3)
+  makeRoom(total)
+  const f = allocate(total)
+  if (f == 0) return NO_MEMORY
+  const frame = changetype<Frame>(f)
+  memory.fill(f, 0, offsetof<Frame>())
+  frame.table = table
+  frame.offset = offset
+  frame.content = (f + offsetof<Frame>() + 15) & ~15
+  frame.contentBytes = bytes
+  frame.count = count
+  frame.used = 1
+  frame.charge = total
+  memory.copy(frame.content, content, bytes)
+  if (kind != BLOCK_FILTER) {
+    frame.offsets = frame.content + directory
+    frame.heads = frame.offsets + ((<usize>count) << 2)
+    const status = parse(frame)
+    if (status != OK) {
+      free(f)
+      return status
+    }
+  }
+  insertFrame(f)
+  installed = f
+  return OK
+}
+
+/** Validates a whole block and fills its directory. What passes needs no check ever after. */
+function parse(frame: Frame): i32 {
+  const content = frame.content
+  const end = content + frame.contentBytes
+  const prefixBytes = load<u32>(content, 4)
+  if (prefixBytes > KEY_BYTES_MAX || prefixBytes > frame.contentBytes - BLOCK_HEADER) return CORRUPT
+  frame.prefixBytes = prefixBytes
+  frame.prefix = content + BLOCK_HEADER
+  frame.baseSequence = load<u64>(content, 8)
+  frame.baseTimestamp = load<i64>(content, 16)
+  if (frame.baseSequence >> 53 != 0) return CORRUPT
+  let p = frame.prefix + prefixBytes
+  for (let i: u32 = 0; i < frame.count; i++) {
+    const status = parseEntry(frame, p, end, i)
+    if (status != OK) return status
+    p = parsedEnd
+    store<u32>(frame.offsets + ((<usize>i) << 2), (parsedStart - content) as u32)
+    store<u32>(frame.heads + ((<usize>i) << 2), head32(parsedSuffix, parsedSuffixBytes))
+    if (i > 0 && !ascends(frame)) return CORRUPT
+    previousSuffix = parsedSuffix
+    previousSuffixBytes = parsedSuffixBytes
+    previousSequence = parsedSequence
+  }
+  return p == end ? OK : CORRUPT
+}
+
+let parsedStart: usize = 0
+let parsedEnd: usize = 0
+let parsedSuffix: usize = 0
+let parsedSuffixBytes: u32 = 0
+let parsedSequence: u64 = 0
+let previousSuffix: usize = 0
+let previousSuffixBytes: u32 = 0
+let previousSequence: u64 = 0
+
+function ascends(frame: Frame): bool {
+  const order = compareBytes(previousSuffix, previousSuffixBytes, parsedSuffix, parsedSuffixBytes)
+  return order < 0 || (order == 0 && previousSequence > parsedSequence)
+}
+
+function parseEntry(frame: Frame, start: usize, end: usize, i: u32): i32 {
+  if (start >= end) return CORRUPT
+  const kind = <u32>load<u8>(start)
+  if (kind == 0 || kind > KIND_RESERVED_MAX) return CORRUPT
+  if (kind > KIND_CHUNKS) return UNKNOWN_FORMAT
+  let p = readVarint(start + 1, end)
+  if (p == 0) return CORRUPT
+  const suffixBytes = varintValue
+  p = readVarint(p, end)
+  if (p == 0) return CORRUPT
+  const valueBytes = varintValue
+  p = readVarint(p, end)
+  if (p == 0 || (frame.baseSequence + varintValue) >> 53 != 0) return CORRUPT
+  parsedSequence = frame.baseSequence + varintValue
+  p = readVarint(p, end)
+  if (p == 0) return CORRUPT
+  const room = <u64>(end - p)
+  if (suffixBytes > KEY_BYTES_MAX || suffixBytes + <u64>frame.prefixBytes > KEY_BYTES_MAX) return CORRUPT
+  if (suffixBytes + <u64>frame.prefixBytes == 0) return CORRUPT
+  if (suffixBytes > room || valueBytes > room - suffixBytes) return CORRUPT
+  if (kind == KIND_CHUNKS && valueBytes != 16) return CORRUPT
+  if (kind == KIND_DELETE && valueBytes != 0) return CORRUPT
+  parsedStart = start
+  parsedSuffix = p
+  parsedSuffixBytes = suffixBytes as u32
+  parsedEnd = p + (suffixBytes as usize) + (valueBytes as usize)
+  return OK
+}

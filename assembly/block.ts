@@ -1,0 +1,101 @@
+/**
+ * Searching a block that `block-cache.ts` has validated. Content is TBL-5 of docs/table-format.md:
+ *
+ *   entry   | kind | suffix bytes | value bytes | sequence - base | timestamp - base | suffix | value |
+ *            1 byte  ------------------- varints -------------------
+ */
+import { compareBytes, copyBytes, head32 } from './bytes'
+import { Frame } from './block-cache'
+
+/** The entry read last by `readEntry`. */
+export let entryKind: u32 = 0
+export let entrySuffix: usize = 0
+export let entrySuffixBytes: u32 = 0
+export let entryValue: usize = 0
+export let entryValueBytes: u32 = 0
+export let entrySequence: u64 = 0
+export let entryTimestamp: i64 = 0
+
+let cursor: usize = 0
+
+/** A varint that is known to be well formed. */
+// @ts-ignore: decorator
+@inline
+function next(): u64 {
+  let byte = <u64>load<u8>(cursor++)
+  if (byte < 0x80) return byte
+  let value = byte & 0x7f
+  let shift: u64 = 7
+  do {
+    byte = <u64>load<u8>(cursor++)
+    value |= (byte & 0x7f) << shift
+    shift += 7
+  } while (byte >= 0x80)
+  return value
+}
+
+/** Decodes entry `i`. Requires i < count. */
+export function readEntry(frame: Frame, i: u32): void {
+  const start = frame.content + load<u32>(frame.offsets + ((<usize>i) << 2))
+  entryKind = load<u8>(start)
+  cursor = start + 1
+  entrySuffixBytes = next() as u32
+  entryValueBytes = next() as u32
+  entrySequence = frame.baseSequence + next()
+  entryTimestamp = frame.baseTimestamp + (next() as i64)
+  entrySuffix = cursor
+  entryValue = cursor + entrySuffixBytes
+}
+
+/** Order of the whole key of the entry read last and another. */
+export function compareEntryKey(frame: Frame, key: usize, keyBytes: u32): i32 {
+  const shared = min(frame.prefixBytes, keyBytes)
+  const order = compareBytes(frame.prefix, frame.prefixBytes, key, shared)
+  if (order != 0) return order
+  return compareBytes(entrySuffix, entrySuffixBytes, key + shared, keyBytes - shared)
+}
+
+/** Bytes of the whole key of the entry read last. */
+// @ts-ignore: decorator
+@inline
+export function entryKeyBytes(frame: Frame): u32 {
+  return frame.prefixBytes + entrySuffixBytes
+}
+
+/** Writes the whole key of the entry read last to `to`. */
+// @ts-ignore: decorator
+@inline
+export function copyEntryKey(frame: Frame, to: usize): void {
+  copyBytes(to, frame.prefix, frame.prefixBytes)
+  copyBytes(to + frame.prefixBytes, entrySuffix, entrySuffixBytes)
+}
+
+/**
+ * The first entry at or after (key, sequence) in internal order: a greater key, or the same key with a sequence of at
+ * most `sequence`. `count` if there is none.
+ */
+export function lowerBound(frame: Frame, key: usize, keyBytes: u32, sequence: u64): u32 {
+  const shared = min(frame.prefixBytes, keyBytes)
+  const order = compareBytes(key, shared, frame.prefix, frame.prefixBytes)
+  if (order < 0) return 0
+  if (order > 0) return frame.count
+  const suffix = key + shared
+  const suffixBytes = keyBytes - shared
+  const head = head32(suffix, suffixBytes)
+  let low: u32 = 0
+  let high = frame.count
+  while (low < high) {
+    const middle = (low + high) >> 1
+    const at = load<u32>(frame.heads + ((<usize>middle) << 2))
+    if (at != head) {
+      if (at < head) low = middle + 1
+      else high = middle
+      continue
+    }
+    readEntry(frame, middle)
+    const c = compareBytes(entrySuffix, entrySuffixBytes, suffix, suffixBytes)
+    if (c < 0 || (c == 0 && entrySequence > sequence)) low = middle + 1
+    else high = middle
+  }
+  return low
+}

@@ -1,0 +1,504 @@
+/**
+ * Memtable: an append-only arena whose bytes are the log segment's, a hash table over its records, and
+ * the order array from which sorted runs are made (`memtable-order.ts`).
+ *
+ *   arena   | segment header 80 | frame header 32 | record | record | … | frame header | …
+ *   record  | kind 8, key bytes 24 | value bytes | sequence delta | timestamp delta | previous | key | value | pad |
+ *   slots   | hash u32 | record offset u32 |   offset 0 = empty, 1 = a dropped key; linear probing
+ *
+ * Call protocol: create (append* | sealFrame | find | order…)* free, or create replay … for a segment that was read.
+ * The byte layout is LOG-1 to LOG-8 of docs/log-format.md.
+ */
+import { compareBytes, copyBytes } from './bytes'
+import { xxh64 } from './xxh64'
+import { allocate, free, reallocate } from './memory'
+import {
+  KEY_BYTES_MAX,
+  KIND_CHUNKS,
+  KIND_DELETE,
+  KIND_PUT,
+  KIND_RESERVED_MAX,
+  NO_MEMORY,
+  OK,
+  VALUE_INLINE_MAX,
+} from './abi'
+
+export const SEGMENT_HEADER: u32 = 80
+export const FRAME_HEADER: u32 = 32
+export const RECORD_HEADER: u32 = 20
+export const FRAME_RECORDS: u32 = 1
+export const FRAME_SEAL: u32 = 2
+const EMPTY: u32 = 0
+const DROPPED: u32 = 1
+
+@unmanaged
+export class Memtable {
+  arena: usize
+  capacity: u32
+  /** End of the last record or frame. */
+  tail: u32
+  /** Offset of the header of the frame that is open, 0 if none is. */
+  openFrame: u32
+  openCount: u32
+  openFirst: u32
+  slots: usize
+  slotMask: u32
+  slotsUsed: u32
+  /** Record offsets in the order of appending, sorted run by run. */
+  order: usize
+  orderCapacity: u32
+  count: u32
+  /** Pairs (start, count) of sorted runs in `order`, back to back from 0. */
+  runs: usize
+  runsCapacity: u32
+  runCount: u32
+  /** How many entries of `order` belong to runs. */
+  sorted: u32
+  firstSequence: u64
+  baseTimestamp: i64
+  identity: u64
+  hashSeed: u64
+  segment: f64
+}
+
+// @ts-ignore: decorator
+@inline
+export function recordKind(r: usize): u32 {
+  return load<u32>(r) & 0xff
+}
+// @ts-ignore: decorator
+@inline
+export function recordKeyBytes(r: usize): u32 {
+  return load<u32>(r) >> 8
+}
+// @ts-ignore: decorator
+@inline
+export function recordValueBytes(r: usize): u32 {
+  return load<u32>(r, 4)
+}
+// @ts-ignore: decorator
+@inline
+export function recordSequenceDelta(r: usize): u32 {
+  return load<u32>(r, 8)
+}
+// @ts-ignore: decorator
+@inline
+export function recordTimestampDelta(r: usize): i32 {
+  return load<i32>(r, 12)
+}
+// @ts-ignore: decorator
+@inline
+export function recordPrevious(r: usize): u32 {
+  return load<u32>(r, 16)
+}
+// @ts-ignore: decorator
+@inline
+export function recordKey(r: usize): usize {
+  return r + RECORD_HEADER
+}
+// @ts-ignore: decorator
+@inline
+export function recordValue(r: usize): usize {
+  return r + RECORD_HEADER + (load<u32>(r) >> 8)
+}
+// @ts-ignore: decorator
+@inline
+function recordBytes(keyBytes: u32, valueBytes: u32): u32 {
+  return (RECORD_HEADER + keyBytes + valueBytes + 3) & ~3
+}
+
+/** A memtable whose arena holds `capacity` bytes, nothing in it; 0 when memory is exhausted. May grow. */
+export function memtableCreate(capacity: u32): usize {
+  const address = allocate(offsetof<Memtable>() as u32)
+  if (address == 0) return 0
+  memory.fill(address, 0, offsetof<Memtable>())
+  const m = changetype<Memtable>(address)
+  m.arena = allocate(capacity)
+  m.slots = allocate(1024 * 8)
+  m.order = allocate(1024 * 4)
+  m.runs = allocate(32 * 8)
+  if (m.arena == 0 || m.slots == 0 || m.order == 0 || m.runs == 0) {
+    memtableFree(address)
+    return 0
+  }
+  m.capacity = capacity
+  m.orderCapacity = 1024
+  m.runsCapacity = 32
+  m.slotMask = 1023
+  memory.fill(m.slots, 0, 1024 * 8)
+  m.tail = SEGMENT_HEADER
+  return address
+}
+
+export function memtableFree(address: usize): void {
+  const m = changetype<Memtable>(address)
+  free(m.arena)
+  free(m.slots)
+  free(m.order)
+  free(m.runs)
+  free(address)
+}
+
+/** Says what segment the arena is; the caller writes the 80 bytes of its header itself. */
+export function memtableBind(
+  address: usize,
+  segment: f64,
+  identityLow: u32,
+  identityHigh: u32,
+  seedLow: u32,
+  seedHigh: u32,
+  firstSequence: f64,
+  baseTimestamp: f64,
+): void {
+  const m = changetype<Memtable>(address)
+  m.segment = segment
+  m.identity = (<u64>identityHigh << 32) | identityLow
+  m.hashSeed = (<u64>seedHigh << 32) | seedLow
+  m.firstSequence = <u64>firstSequence
+  m.baseTimestamp = <i64>baseTimestamp
+}
+
+function growSlots(m: Memtable): bool {
+  const mask = (m.slotMask << 1) | 1
+  const bytes = (mask + 1) << 3
+  const slots = allocate(bytes)
+  if (slots == 0) return false
+  memory.fill(slots, 0, bytes)
+  const end = m.slots + ((<usize>(m.slotMask + 1)) << 3)
+  for (let p = m.slots; p < end; p += 8) {
+    const offset = load<u32>(p, 4)
+    if (offset <= DROPPED) continue
+    const hash = load<u32>(p)
+    let i = hash & mask
+    while (load<u32>(slots + ((<usize>i) << 3), 4) != EMPTY) i = (i + 1) & mask
+    store<u32>(slots + ((<usize>i) << 3), hash)
+    store<u32>(slots + ((<usize>i) << 3), offset, 4)
+  }
+  free(m.slots)
+  m.slots = slots
+  m.slotMask = mask
+  return true
+}
+
+/** Makes sure that one more record can be indexed. May grow. */
+function reserveIndex(m: Memtable): bool {
+  if (m.slotsUsed * 5 >= (m.slotMask + 1) * 3 && !growSlots(m)) return false
+  if (m.count == m.orderCapacity) {
+    const order = reallocate(m.order, m.count << 2, m.orderCapacity << 3)
+    if (order == 0) return false
+    m.order = order
+    m.orderCapacity <<= 1
+  }
+  return true
+}
+
+/** Makes sure that `records` more can be appended without NO_MEMORY. May grow. */
+export function memtableReserve(address: usize, records: u32): i32 {
+  const m = changetype<Memtable>(address)
+  while ((m.slotsUsed + records) * 5 >= (m.slotMask + 1) * 3) {
+    if (!growSlots(m)) return NO_MEMORY
+  }
+  while (m.count + records > m.orderCapacity) {
+    const order = reallocate(m.order, m.count << 2, m.orderCapacity << 3)
+    if (order == 0) return NO_MEMORY
+    m.order = order
+    m.orderCapacity <<= 1
+  }
+  return OK
+}
+
+/** The slot that holds the key, or the empty one where it belongs. */
+function findSlot(m: Memtable, key: usize, keyBytes: u32, hash: u32): usize {
+  const mask = m.slotMask
+  let i = hash & mask
+  while (true) {
+    const slot = m.slots + ((<usize>i) << 3)
+    const offset = load<u32>(slot, 4)
+    if (offset == EMPTY) return slot
+    if (load<u32>(slot) == hash && offset != DROPPED) {
+      const record = m.arena + offset
+      if (
+        recordKeyBytes(record) == keyBytes &&
+        compareBytes(recordKey(record), keyBytes, key, keyBytes) == 0
+      ) {
+        return slot
+      }
+    }
+    i = (i + 1) & mask
+  }
+}
+
+/** Points the key's slot at the record and returns the distance back to the version before it. */
+function index(m: Memtable, offset: u32, key: usize, keyBytes: u32): u32 {
+  const hash = xxh64(key, keyBytes, m.hashSeed) as u32
+  const slot = findSlot(m, key, keyBytes, hash)
+  const before = load<u32>(slot, 4)
+  if (before == EMPTY) {
+    store<u32>(slot, hash)
+    m.slotsUsed++
+  }
+  store<u32>(slot, offset, 4)
+  store<u32>(m.order + ((<usize>m.count) << 2), offset)
+  m.count++
+  return before == EMPTY ? 0 : offset - before
+}
+
+/**
+ * Appends one record to the open frame, opening one if there is none. Requires room in the arena, which the
+ * caller's accounting guarantees (56 + key + value an entry). NO_MEMORY leaves everything as it was. May grow.
+ */
+export function memtableAppend(
+  address: usize,
+  kind: u32,
+  key: usize,
+  keyBytes: u32,
+  value: usize,
+  valueBytes: u32,
+  sequenceDelta: u32,
+  timestampDelta: i32,
+): i32 {
+  const m = changetype<Memtable>(address)
+  if (!reserveIndex(m)) return NO_MEMORY
+  if (m.openFrame == 0) {
+    m.openFrame = m.tail
+    m.openCount = 0
+    m.openFirst = sequenceDelta
+    m.tail += FRAME_HEADER
+  }
+  const offset = m.tail
+  const bytes = recordBytes(keyBytes, valueBytes)
+  assert(offset + bytes <= m.capacity, 'arena overflow')
+  const record = m.arena + offset
+  store<u32>(record + bytes - 4, 0)
+  store<u32>(record, kind | (keyBytes << 8))
+  store<u32>(record, valueBytes, 4)
+  store<u32>(record, sequenceDelta, 8)
+  store<i32>(record, timestampDelta, 12)
+  copyBytes(recordKey(record), key, keyBytes)
+  copyBytes(recordKey(record) + keyBytes, value, valueBytes)
+  store<u32>(record, index(m, offset, recordKey(record), keyBytes), 16)
+  m.openCount++
+  m.tail = offset + bytes
+  return OK
+}
+
+function writeFrame(m: Memtable, offset: u32, kind: u32, count: u32, first: u32, distance: u32, synced: u32, values: u32): void {
+  const header = m.arena + offset
+  const payload = m.tail - offset - FRAME_HEADER
+  const seed = m.identity + <u64>offset
+  store<u32>(header, xxh64(header + FRAME_HEADER, payload, seed + 1) as u32, 4)
+  store<u32>(header, payload, 8)
+  store<u32>(header, kind | (count << 8), 12)
+  store<u32>(header, first, 16)
+  store<u32>(header, distance, 20)
+  store<u32>(header, synced, 24)
+  store<u32>(header, values, 28)
+  store<u32>(header, xxh64(header + 4, FRAME_HEADER - 4, seed) as u32)
+}
+
+/** Closes the open frame, if any, with its checksums, and returns the arena's tail. */
+export function memtableSealFrame(address: usize, distance: u32, synced: u32, values: u32): u32 {
+  const m = changetype<Memtable>(address)
+  if (m.openFrame != 0) {
+    writeFrame(m, m.openFrame, FRAME_RECORDS, m.openCount, m.openFirst, distance, synced, values)
+    m.openFrame = 0
+  }
+  return m.tail
+}
+
+/** Appends the seal frame that ends the segment. Requires no open frame. Returns the arena's tail. */
+export function memtableSealSegment(address: usize, distance: u32, synced: u32, values: u32): u32 {
+  const m = changetype<Memtable>(address)
+  assert(m.openFrame == 0, 'a frame is open')
+  const offset = m.tail
+  assert(offset + FRAME_HEADER <= m.capacity, 'arena overflow')
+  m.tail += FRAME_HEADER
+  writeFrame(m, offset, FRAME_SEAL, 0, 0, distance, synced, values)
+  return m.tail
+}
+
+/**
+ * Takes every record at or behind `from`, the offset of a frame, out of the view, as if never written.
+ * The arena must be left alone (not appended to) afterwards.
+ */
+export function memtableDrop(address: usize, from: u32): void {
+  const m = changetype<Memtable>(address)
+  const end = m.slots + ((<usize>(m.slotMask + 1)) << 3)
+  for (let p = m.slots; p < end; p += 8) {
+    let offset = load<u32>(p, 4)
+    if (offset < from) continue
+    while (offset >= from) {
+      const distance = recordPrevious(m.arena + offset)
+      offset = distance == 0 ? DROPPED : offset - distance
+    }
+    store<u32>(p, offset, 4)
+  }
+  let kept: u32 = 0
+  for (let i: u32 = 0; i < m.count; i++) {
+    const offset = load<u32>(m.order + ((<usize>i) << 2))
+    if (offset >= from) continue
+    store<u32>(m.order + ((<usize>kept) << 2), offset)
+    kept++
+  }
+  m.count = kept
+  m.runCount = 0
+  m.sorted = 0
+  m.openFrame = 0
+  m.tail = from
+}
+
+/** The newest record of the key with a sequence of at most `sequence`, 0 if there is none. */
+export function memtableFind(m: Memtable, key: usize, keyBytes: u32, hash: u64, sequence: u64): usize {
+  const offset = load<u32>(findSlot(m, key, keyBytes, hash as u32), 4)
+  if (offset <= DROPPED || sequence < m.firstSequence) return 0
+  const newest = sequence - m.firstSequence
+  let record = m.arena + offset
+  while (<u64>recordSequenceDelta(record) > newest) {
+    const distance = recordPrevious(record)
+    if (distance == 0) return 0
+    record -= distance
+  }
+  return record
+}
+
+// ---------------------------------------------------------------------------------------------------
+// Replay
+
+@unmanaged
+export class Replay {
+  /** Where the valid frames end. */
+  end: u32
+  /** 1: a seal was met; 2: the bytes end with a frame; 0: what follows `end` is not a valid frame. */
+  ending: u32
+  /** Highest synced point that a frame states: distance and offset. 0xffffffff if none does. */
+  distance: u32
+  synced: u32
+  values: u32
+  lastDelta: u32
+}
+
+/** True if a frame header with a good checksum is at `offset` and its payload lies below `length`. */
+function headerHolds(m: Memtable, offset: u32, length: u32): bool {
+  if (offset + FRAME_HEADER > length) return false
+  const header = m.arena + offset
+  if (load<u32>(header) != (xxh64(header + 4, FRAME_HEADER - 4, m.identity + <u64>offset) as u32)) return false
+  const payload = load<u32>(header, 8)
+  return payload <= length - offset - FRAME_HEADER && (payload & 3) == 0
+}
+
+/** 0: not valid [LOG-3]; otherwise the frame's kind. Kinds and features of the future give 255. */
+function frameHolds(m: Memtable, offset: u32, length: u32, lastDelta: i64): u32 {
+  if (!headerHolds(m, offset, length)) return 0
+  const header = m.arena + offset
+  const payload = load<u32>(header, 8)
+  const start = header + FRAME_HEADER
+  if (load<u32>(header, 4) != (xxh64(start, payload, m.identity + <u64>offset + 1) as u32)) return 0
+  const kind = load<u32>(header, 12) & 0xff
+  const count = load<u32>(header, 12) >> 8
+  if (kind == FRAME_SEAL) return payload == 0 && count == 0 ? FRAME_SEAL : 0
+  if (kind != FRAME_RECORDS) return kind == 0 ? 0 : 255
+  if (count == 0) return 0
+  const end = start + payload
+  let p = start
+  let last = lastDelta
+  let future = false
+  for (let i: u32 = 0; i < count; i++) {
+    if (p + RECORD_HEADER > end) return 0
+    const recordsKind = recordKind(p)
+    const keyBytes = recordKeyBytes(p)
+    const valueBytes = recordValueBytes(p)
+    if (keyBytes == 0 || keyBytes > KEY_BYTES_MAX || valueBytes > VALUE_INLINE_MAX) return 0
+    if (recordsKind == 0 || recordsKind > KIND_RESERVED_MAX) return 0
+    if (recordsKind > KIND_CHUNKS) future = true
+    if (recordsKind == KIND_DELETE && valueBytes != 0) return 0
+    if (recordsKind == KIND_CHUNKS && valueBytes != 16) return 0
+    if (<i64>recordSequenceDelta(p) <= last) return 0
+    last = recordSequenceDelta(p)
+    if (i == 0 && recordSequenceDelta(p) != load<u32>(header, 16)) return 0
+    const bytes = recordBytes(keyBytes, valueBytes)
+    if (<usize>bytes > end - p) return 0
+    p += bytes
+  }
+  if (p != end) return 0
+  return future ? 255 : FRAME_RECORDS
+}
+
+/**
+ * Indexes the frames of a segment whose `length` bytes are in the arena, up to the first that is not valid.
+ * Fills `Replay` at `out`. UNKNOWN_FORMAT comes back as 12 when a valid frame holds a kind of the future. May grow.
+ */
+export function memtableReplay(address: usize, length: u32, out: usize): i32 {
+  const m = changetype<Memtable>(address)
+  const result = changetype<Replay>(out)
+  result.distance = 0xffffffff
+  result.synced = 0
+  result.values = 0
+  result.lastDelta = 0
+  result.ending = 2
+  let offset = SEGMENT_HEADER
+  let last: i64 = -1
+  while (offset < length) {
+    const kind = frameHolds(m, offset, length, last)
+    if (kind == 255) return 12
+    if (kind == 0) {
+      result.ending = 0
+      break
+    }
+    const header = m.arena + offset
+    noteSynced(header, result)
+    if (load<u32>(header, 28) < result.values) {
+      result.ending = 0
+      break
+    }
+    result.values = load<u32>(header, 28)
+    const next = offset + FRAME_HEADER + load<u32>(header, 8)
+    if (kind == FRAME_SEAL) {
+      offset = next
+      result.ending = offset == length ? 1 : 0
+      break
+    }
+    if (!indexFrame(m, offset, next)) return NO_MEMORY
+    last = load<u32>(m.arena + load<u32>(m.order + ((<usize>(m.count - 1)) << 2)), 8)
+    result.lastDelta = last as u32
+    offset = next
+  }
+  result.end = offset
+  m.tail = offset
+  return OK
+}
+
+function indexFrame(m: Memtable, offset: u32, next: u32): bool {
+  let at = offset + FRAME_HEADER
+  while (at < next) {
+    if (!reserveIndex(m)) return false
+    const record = m.arena + at
+    const keyBytes = recordKeyBytes(record)
+    store<u32>(record, index(m, at, recordKey(record), keyBytes), 16)
+    at += recordBytes(keyBytes, recordValueBytes(record))
+  }
+  return true
+}
+
+/** Keeps the highest synced point: the smallest distance, then the largest offset. */
+function noteSynced(header: usize, result: Replay): void {
+  const distance = load<u32>(header, 20)
+  const synced = load<u32>(header, 24)
+  if (distance < result.distance || (distance == result.distance && synced > result.synced)) {
+    result.distance = distance
+    result.synced = synced
+  }
+}
+
+/**
+ * Looks behind damage at `from` for frame headers that still hold and notes what they state as synced: the proof
+ * that tells corruption from a torn tail [LOG-10].
+ */
+export function memtableProof(address: usize, from: u32, length: u32, out: usize): void {
+  const m = changetype<Memtable>(address)
+  const result = changetype<Replay>(out)
+  result.distance = 0xffffffff
+  result.synced = 0
+  for (let offset = (from + 4) & ~3; offset + FRAME_HEADER <= length; offset += 4) {
+    if (headerHolds(m, offset, length)) noteSynced(m.arena + offset, result)
+  }
+}

@@ -1,0 +1,263 @@
+/**
+ * Scans: one call seeks every source of the view at the last key and fills an output region with the entries that a
+ * sequence sees. Between calls nothing is kept, so the store may change under a scan at will.
+ *
+ *   output  | key bytes u32 | value bytes u32 | kind u32 | where u32 | key | value | pad to 4 |  …
+ *
+ * `where` names the memtable or table of a value in chunks (kind 3), with bit 0 set for a memtable. Call protocol:
+ * scanBegin (scanFill)+ scanEnd: scanFill is called again after what it needed was installed.
+ */
+import { compareBytes, copyBytes } from './bytes'
+import { free, reallocate } from './memory'
+import {
+  DONE,
+  KIND_CHUNKS,
+  KIND_DELETE,
+  MORE,
+  NO_MEMORY,
+  OK,
+  RESULT_ADDRESS,
+  RESULT_BYTES,
+  RESULT_COUNT,
+  RESULT_KEY_ADDRESS,
+  RESULT_KEY_BYTES,
+  setResult,
+} from './abi'
+import { Cursor, cursorCreateLevel, cursorCreateRun, cursorSource } from './cursor'
+import { Memtable } from './memtable'
+import { memtableSortStep } from './memtable-order'
+import {
+  Merge,
+  mergeAdd,
+  mergeAdvance,
+  mergeCreate,
+  mergeCurrent,
+  mergeFree,
+  mergePrepare,
+  mergeSeek,
+  mergeToEnds,
+} from './merge'
+import { SEQUENCE_MAX } from './table'
+import {
+  viewLevelCount,
+  viewLevelTables,
+  viewLevels,
+  viewMemtableAt,
+  viewMemtableCount,
+} from './view'
+
+const ENTRY_HEADER: u32 = 16
+/** Entries looked at in one call, so that a desert of tombstones does not hold the thread. */
+const STEPS_MAX: u32 = 16384
+
+export const SCAN_REVERSE: u32 = 1
+export const SCAN_VALUES: u32 = 2
+export const SCAN_HAS_START: u32 = 4
+export const SCAN_START_INCLUSIVE: u32 = 8
+export const SCAN_HAS_END: u32 = 16
+export const SCAN_END_INCLUSIVE: u32 = 32
+
+let merge: usize = 0
+let flags: u32 = 0
+let visible: u64 = 0
+/** Start key, then end key. */
+let bounds: usize = 0
+let startBytes: u32 = 0
+let endBytes: u32 = 0
+let output: usize = 0
+let outputBytes: u32 = 0
+let outputCount: u32 = 0
+let entriesMax: u32 = 0
+let bytesMax: u32 = 0
+/** The user key met last. */
+let lastKey: usize = 0
+let lastKeyBytes: u32 = 0
+let hasKey: bool = false
+/** Forwards: the version of `lastKey` that the sequence sees has been met. */
+let decided: bool = false
+/** Backwards: the newest visible version so far of `lastKey` stands at the end of the output, not counted yet. */
+let candidateBytes: u32 = 0
+
+/**
+ * Begins a fill of at most `entries` entries and about `bytes` bytes, at least one entry. The start key (where the scan begins,
+ * in its direction) and the end key lie one after the other at `keys`. May grow.
+ */
+export function scanBegin(
+  scanFlags: u32,
+  keys: usize,
+  scanStartBytes: u32,
+  scanEndBytes: u32,
+  sequence: f64,
+  entries: u32,
+  bytes: u32,
+): i32 {
+  scanEnd()
+  flags = scanFlags
+  visible = <u64>sequence
+  startBytes = scanStartBytes
+  endBytes = scanEndBytes
+  entriesMax = entries
+  bytesMax = bytes
+  outputBytes = 0
+  outputCount = 0
+  lastKeyBytes = 0
+  hasKey = false
+  candidateBytes = 0
+  const room = reallocate(bounds, 0, scanStartBytes + scanEndBytes + 1)
+  if (room == 0) return NO_MEMORY
+  bounds = room
+  memory.copy(bounds, keys, scanStartBytes + scanEndBytes)
+  merge = mergeCreate(flags & SCAN_REVERSE)
+  if (merge == 0) return NO_MEMORY
+  const status = addSources(changetype<Merge>(merge))
+  if (status != OK) return status
+  position(changetype<Merge>(merge))
+  return OK
+}
+
+export function scanEnd(): void {
+  if (merge != 0) mergeFree(merge)
+  merge = 0
+}
+
+function addSources(m: Merge): i32 {
+  for (let i: u32 = 0; i < viewMemtableCount(); i++) {
+    const address = viewMemtableAt(i)
+    let step = memtableSortStep(address, 0)
+    while (step == MORE) step = memtableSortStep(address, 0)
+    if (step != DONE) return step
+    const t = changetype<Memtable>(address)
+    for (let r: u32 = 0; r < t.runCount; r++) {
+      const run = t.runs + ((<usize>r) << 3)
+      const status = mergeAdd(m, cursorCreateRun(address, load<u32>(run), load<u32>(run, 4)))
+      if (status != OK) return status
+    }
+  }
+  for (let i: u32 = 0, n = viewLevelCount(0); i < n; i++) {
+    const status = mergeAdd(m, cursorCreateLevel(viewLevelTables(0) + ((<usize>i) << 2), 1))
+    if (status != OK) return status
+  }
+  for (let level: u32 = 1; level < viewLevels(); level++) {
+    const count = viewLevelCount(level)
+    if (count == 0) continue
+    const status = mergeAdd(m, cursorCreateLevel(viewLevelTables(level), count))
+    if (status != OK) return status
+  }
+  return OK
+}
+
+function position(m: Merge): void {
+  if ((flags & SCAN_HAS_START) == 0) {
+    mergeToEnds(m)
+    return
+  }
+  const inclusive = (flags & SCAN_START_INCLUSIVE) != 0
+  const reverse = (flags & SCAN_REVERSE) != 0
+  // Forwards, (key, MAX) stands before every version and (key, 0) behind them; backwards the other way round.
+  mergeSeek(m, bounds, startBytes, inclusive != reverse ? SEQUENCE_MAX : 0)
+}
+
+/**
+ * Fills on. DONE: the range is exhausted; MORE: a limit was reached and the scan goes on, exclusively, at the key in
+ * RESULT_KEY_ADDRESS / RESULT_KEY_BYTES; else what is needed first. RESULT_ADDRESS, RESULT_BYTES and RESULT_COUNT describe
+ * the output, which holds until the next call. May grow.
+ */
+export function scanFill(): i32 {
+  const m = changetype<Merge>(merge)
+  const reverse = (flags & SCAN_REVERSE) != 0
+  let status = mergePrepare(m)
+  for (let steps: u32 = 0; status == OK; steps++) {
+    const current = mergeCurrent(m)
+    if (current == 0) return finish(DONE)
+    const c = changetype<Cursor>(current)
+    if (!hasKey || !isLast(c)) {
+      // The key before this one has been passed whole, so here the scan may stop.
+      if (candidateBytes != 0) commitCandidate()
+      if (isFull() || (steps >= STEPS_MAX && hasKey)) return finish(MORE)
+      if (isBeyond(c)) return finish(DONE)
+      if (!rememberKey(c)) return NO_MEMORY
+    }
+    if (c.sequence <= visible && (reverse || !decided)) {
+      if (!take(c, reverse)) return NO_MEMORY
+      decided = true
+    }
+    status = mergeAdvance(m)
+  }
+  return status
+}
+
+function finish(status: i32): i32 {
+  if (candidateBytes != 0) commitCandidate()
+  setResult(RESULT_ADDRESS, output as f64)
+  setResult(RESULT_BYTES, <f64>outputBytes)
+  setResult(RESULT_COUNT, <f64>outputCount)
+  setResult(RESULT_KEY_ADDRESS, lastKey as f64)
+  setResult(RESULT_KEY_BYTES, <f64>lastKeyBytes)
+  return status
+}
+
+function isFull(): bool {
+  return outputCount >= entriesMax || (outputCount > 0 && outputBytes >= bytesMax)
+}
+
+function isLast(c: Cursor): bool {
+  return compareBytes(c.key, c.keyBytes, lastKey, lastKeyBytes) == 0
+}
+
+function isBeyond(c: Cursor): bool {
+  if ((flags & SCAN_HAS_END) == 0) return false
+  const order = compareBytes(c.key, c.keyBytes, bounds + startBytes, endBytes)
+  if (order == 0) return (flags & SCAN_END_INCLUSIVE) == 0
+  return (flags & SCAN_REVERSE) != 0 ? order < 0 : order > 0
+}
+
+function rememberKey(c: Cursor): bool {
+  const room = reallocate(lastKey, 0, c.keyBytes)
+  if (room == 0) return false
+  lastKey = room
+  copyBytes(lastKey, c.key, c.keyBytes)
+  lastKeyBytes = c.keyBytes
+  hasKey = true
+  decided = false
+  return true
+}
+
+function commitCandidate(): void {
+  outputBytes += candidateBytes
+  outputCount++
+  candidateBytes = 0
+}
+
+/** Writes a visible version behind the output; forwards it counts at once, backwards a newer one may replace it. */
+function take(c: Cursor, reverse: bool): bool {
+  if (c.kind == KIND_DELETE) {
+    candidateBytes = 0
+    return true
+  }
+  const valueBytes = (flags & SCAN_VALUES) != 0 ? c.valueBytes : 0
+  const bytes = (ENTRY_HEADER + c.keyBytes + valueBytes + 3) & ~3
+  const room = reallocate(output, outputBytes, max(outputBytes + bytes, (outputBytes + bytes) << 1))
+  if (room == 0) return false
+  output = room
+  const at = output + outputBytes
+  store<u32>(at + bytes - 4, 0)
+  store<u32>(at, c.keyBytes)
+  store<u32>(at, valueBytes, 4)
+  store<u32>(at, c.kind, 8)
+  store<u32>(at, c.kind == KIND_CHUNKS ? cursorSource(c) : 0, 12)
+  copyBytes(at + ENTRY_HEADER, c.key, c.keyBytes)
+  copyBytes(at + ENTRY_HEADER + c.keyBytes, c.value, valueBytes)
+  candidateBytes = bytes
+  if (!reverse) commitCandidate()
+  return true
+}
+
+export function scanFree(): void {
+  scanEnd()
+  free(bounds)
+  free(output)
+  free(lastKey)
+  bounds = 0
+  output = 0
+  lastKey = 0
+}

@@ -1,0 +1,189 @@
+/**
+ * The view: what a store consists of right now, newest first, and point lookups through all of it.
+ *
+ *   memtables (active, immutable…) -> level 0 tables, newest first -> level 1 -> level 2 …
+ *
+ * The caller sets the lists anew whenever they change: `viewBegin (viewMemtable | viewTable)* viewEnd`. Lookups start from
+ * the top each time they are resumed, so nothing is kept between calls.
+ */
+import { compareBytes } from './bytes'
+import { xxh64 } from './xxh64'
+import { free, reallocate } from './memory'
+import {
+  KIND_DELETE,
+  NOT_FOUND,
+  NO_MEMORY,
+  OK,
+  RESULT_ADDRESS,
+  RESULT_BYTES,
+  RESULT_EXTRA_1,
+  RESULT_KIND,
+  RESULT_SEQUENCE,
+  RESULT_TABLE,
+  RESULT_TIMESTAMP,
+  setResult,
+} from './abi'
+import { entryKind, entrySequence, entryTimestamp, entryValue, entryValueBytes } from './block'
+import {
+  Memtable,
+  memtableFind,
+  recordKind,
+  recordSequenceDelta,
+  recordTimestampDelta,
+  recordValue,
+  recordValueBytes,
+} from './memtable'
+import { Table, tableCovers, tableFind } from './table'
+
+const LEVELS_MAX: u32 = 16
+
+let memtables: usize = 0
+let memtableCount: u32 = 0
+/** Table addresses, level by level. */
+let tables: usize = 0
+let tableCount: u32 = 0
+/** Where each level begins in `tables`; one more word than levels. */
+const levelStarts: usize = memory.data(17 * 4, 4)
+let levelNow: u32 = 0
+let hashSeed: u64 = 0
+
+export function viewSetSeed(low: u32, high: u32): void {
+  hashSeed = (<u64>high << 32) | low
+}
+
+export function viewHashSeed(): u64 {
+  return hashSeed
+}
+
+export function viewBegin(): void {
+  memtableCount = 0
+  tableCount = 0
+  levelNow = 0
+  memory.fill(levelStarts, 0, 17 * 4)
+}
+
+/** The next older memtable. May grow. */
+export function viewMemtable(address: usize): i32 {
+  const list = reallocate(memtables, memtableCount << 2, (memtableCount + 1) << 2)
+  if (list == 0) return NO_MEMORY
+  memtables = list
+  store<u32>(memtables + ((<usize>memtableCount) << 2), address as u32)
+  memtableCount++
+  return OK
+}
+
+/** The next table; levels must not descend, level 0 comes newest first, others in key order. May grow. */
+export function viewTable(address: usize, level: u32): i32 {
+  const list = reallocate(tables, tableCount << 2, ((tableCount << 1) + 1) << 2)
+  if (list == 0) return NO_MEMORY
+  tables = list
+  while (levelNow < level) store<u32>(levelStarts + ((<usize>++levelNow) << 2), tableCount)
+  store<u32>(tables + ((<usize>tableCount) << 2), address as u32)
+  tableCount++
+  return OK
+}
+
+export function viewEnd(): void {
+  while (levelNow < LEVELS_MAX) store<u32>(levelStarts + ((<usize>++levelNow) << 2), tableCount)
+}
+
+export function viewFree(): void {
+  free(memtables)
+  free(tables)
+  memtables = 0
+  tables = 0
+  viewBegin()
+  viewEnd()
+}
+
+// @ts-ignore: decorator
+@inline
+export function viewMemtableCount(): u32 {
+  return memtableCount
+}
+// @ts-ignore: decorator
+@inline
+export function viewMemtableAt(i: u32): usize {
+  return load<u32>(memtables + ((<usize>i) << 2))
+}
+/** Address of the list of a level's tables. */
+export function viewLevelTables(level: u32): usize {
+  return tables + ((<usize>load<u32>(levelStarts + ((<usize>level) << 2))) << 2)
+}
+export function viewLevelCount(level: u32): u32 {
+  const at = levelStarts + ((<usize>level) << 2)
+  return load<u32>(at, 4) - load<u32>(at)
+}
+export function viewLevels(): u32 {
+  return LEVELS_MAX
+}
+
+/**
+ * The newest version of the key with a sequence of at most `sequence`. OK: RESULT_ADDRESS, RESULT_BYTES, RESULT_KIND,
+ * RESULT_SEQUENCE, RESULT_TIMESTAMP, and RESULT_EXTRA_1: 1 when it lies in a memtable; RESULT_TABLE: the memtable or table. NOT_FOUND, also
+ * for a tombstone. Or what is needed to go on. The address holds until the next call that may grow or install.
+ */
+export function viewFind(key: usize, keyBytes: u32, sequence: f64): i32 {
+  const at = <u64>sequence
+  const hash = xxh64(key, keyBytes, hashSeed)
+  for (let i: u32 = 0; i < memtableCount; i++) {
+    const m = changetype<Memtable>(viewMemtableAt(i))
+    const record = memtableFind(m, key, keyBytes, hash, at)
+    if (record != 0) return foundRecord(m, record)
+  }
+  for (let i: u32 = 0, n = viewLevelCount(0); i < n; i++) {
+    const table = <usize>load<u32>(tables + ((<usize>i) << 2))
+    if (!tableCovers(table, key, keyBytes)) continue
+    const status = tableFind(table, key, keyBytes, hash, at)
+    if (status != NOT_FOUND) return status == OK ? foundEntry(table) : status
+  }
+  for (let level: u32 = 1; level < LEVELS_MAX; level++) {
+    const table = tableFor(level, key, keyBytes)
+    if (table == 0) continue
+    const status = tableFind(table, key, keyBytes, hash, at)
+    if (status != NOT_FOUND) return status == OK ? foundEntry(table) : status
+  }
+  return NOT_FOUND
+}
+
+/** The table of a level whose range holds the key, 0 if there is none. */
+function tableFor(level: u32, key: usize, keyBytes: u32): usize {
+  const list = viewLevelTables(level)
+  const count = viewLevelCount(level)
+  let low: u32 = 0
+  let high = count
+  while (low < high) {
+    const middle = (low + high) >> 1
+    const t = changetype<Table>(<usize>load<u32>(list + ((<usize>middle) << 2)))
+    if (compareBytes(t.largest, t.largestBytes, key, keyBytes) < 0) low = middle + 1
+    else high = middle
+  }
+  if (low == count) return 0
+  const table = <usize>load<u32>(list + ((<usize>low) << 2))
+  const t = changetype<Table>(table)
+  return compareBytes(t.smallest, t.smallestBytes, key, keyBytes) <= 0 ? table : 0
+}
+
+function foundRecord(m: Memtable, record: usize): i32 {
+  if (recordKind(record) == KIND_DELETE) return NOT_FOUND
+  setResult(RESULT_ADDRESS, recordValue(record) as f64)
+  setResult(RESULT_BYTES, <f64>recordValueBytes(record))
+  setResult(RESULT_KIND, <f64>recordKind(record))
+  setResult(RESULT_SEQUENCE, <f64>(m.firstSequence + <u64>recordSequenceDelta(record)))
+  setResult(RESULT_TIMESTAMP, <f64>(m.baseTimestamp + <i64>recordTimestampDelta(record)))
+  setResult(RESULT_EXTRA_1, 1)
+  setResult(RESULT_TABLE, changetype<usize>(m) as f64)
+  return OK
+}
+
+function foundEntry(table: usize): i32 {
+  if (entryKind == KIND_DELETE) return NOT_FOUND
+  setResult(RESULT_ADDRESS, entryValue as f64)
+  setResult(RESULT_BYTES, <f64>entryValueBytes)
+  setResult(RESULT_KIND, <f64>entryKind)
+  setResult(RESULT_SEQUENCE, <f64>entrySequence)
+  setResult(RESULT_TIMESTAMP, <f64>entryTimestamp)
+  setResult(RESULT_EXTRA_1, 0)
+  setResult(RESULT_TABLE, table as f64)
+  return OK
+}
