@@ -46,9 +46,11 @@ export interface ScanBatch {
 
 /** Call protocol: next* close. Holds nothing but a live sequence. */
 export interface ScanCursor {
+  /** The sequence that the scan reads at; live until close. */
+  readonly sequence: number
   /** The next batch in growing sizes (16 to 1,024 entries), `undefined` at the end. Throws `CLOSED` after close. */
   next(): ScanBatch | undefined
-  /** Continues at the first entry at or after `key` in the direction of the scan, within the range. */
+  /** Continues at the first entry at or after `key`, which may be empty, in the direction of the scan, within the range. */
   seek(key: Encoded): void
   /** Idempotent. */
   close(): void

@@ -10,7 +10,7 @@ import {
   booleanOption,
   choiceOption,
   functionOption,
-  optionsObject,
+  optionalOptions,
   ownOption,
   wholeOption,
 } from '../util/own-option.ts'
@@ -134,7 +134,7 @@ export function resolveOptions(
   given: OpenOptions | undefined,
   totalMemory: number | undefined,
 ): ResolvedOptions {
-  const options = given === undefined ? {} : optionsObject(given)
+  const options = optionalOptions(given)
   refuseUnknownNames(options)
   const preset = choiceOption(options, 'preset', ['edge'] as const)
   const defaultCache = preset === 'edge' ? EDGE_SIZE : defaultCacheSize(totalMemory)

@@ -10,6 +10,7 @@
 import { SedgeError } from '../errors.ts'
 import type { Codec } from '../key/encoding.ts'
 import { encodedBytes, encodePlain } from '../key/encoding.ts'
+import { compareBytes } from '../util/bytes.ts'
 import { ownOption } from '../util/own-option.ts'
 
 /** Bounds of a range of keys, in the form that keys go in. All are optional and they intersect. */
@@ -77,6 +78,11 @@ export function encodeRange(options: object, keys: Codec): EncodedRange | undefi
   }
 }
 
+/** The bytes of a bound or of a key to seek, which may be empty. Throws as `encodeRange` does, naming `name`. */
+export function encodeBound(key: unknown, name: string, keys: Codec): Uint8Array {
+  return limited(encodedBytes(keys.encode(key, name)), name)
+}
+
 /** The option `limit`: a whole number or Infinity; -1, as in Level, stands for Infinity, and so does absence. */
 export function limitOption(options: object): number {
   const limit = ownOption(options, 'limit')
@@ -85,16 +91,6 @@ export function limitOption(options: object): number {
   if (limit === Number.POSITIVE_INFINITY || (Number.isSafeInteger(limit) && limit >= 0))
     return limit
   throw new RangeError('limit must be a whole number, Infinity or -1')
-}
-
-/** Unsigned byte order: negative, 0 or positive. A prefix comes before what it begins. */
-export function compareBytes(left: Uint8Array, right: Uint8Array): number {
-  const shared = Math.min(left.length, right.length)
-  for (let index = 0; index < shared; index++) {
-    const difference = left[index]! - right[index]!
-    if (difference !== 0) return difference
-  }
-  return left.length - right.length
 }
 
 /** The first byte string after all that begin with `prefix`; `undefined` when it is empty or all 0xff. */
@@ -113,14 +109,11 @@ function bound(options: object, open: string, closed: string, keys: Codec): Boun
   if (exclusive !== undefined && inclusive !== undefined) {
     throw new RangeError(`${open} and ${closed} must not be given together`)
   }
-  if (exclusive !== undefined) return { bytes: boundBytes(exclusive, open, keys), inclusive: false }
+  if (exclusive !== undefined)
+    return { bytes: encodeBound(exclusive, open, keys), inclusive: false }
   if (inclusive !== undefined)
-    return { bytes: boundBytes(inclusive, closed, keys), inclusive: true }
+    return { bytes: encodeBound(inclusive, closed, keys), inclusive: true }
   return undefined
-}
-
-function boundBytes(key: unknown, name: string, keys: Codec): Uint8Array {
-  return limited(encodedBytes(keys.encode(key, name)), name)
 }
 
 function prefixBytes(options: object): Uint8Array | undefined {

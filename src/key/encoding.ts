@@ -11,6 +11,7 @@
  * stands for its UTF-8 bytes. Encoders and decoders are the caller's code and may throw or call the store.
  */
 import { SedgeError } from '../errors.ts'
+import { encodeUtf8, isWellFormed } from '../util/bytes.ts'
 
 /** A key or value in encoded form. A string stands for its UTF-8 bytes and has no lone surrogates. */
 export type Encoded = string | Uint8Array
@@ -118,21 +119,12 @@ export function encodePlain(value: unknown, argument: string): Encoded {
 
 /** The bytes of an encoded key or value: what it is, or a string's UTF-8 form. */
 export function encodedBytes(encoded: Encoded): Uint8Array {
-  return typeof encoded === 'string' ? UTF8.encode(encoded) : encoded
+  return typeof encoded === 'string' ? encodeUtf8(encoded) : encoded
 }
 
 /** True for a `Uint8Array`, a `Buffer` among them, of this or another realm. */
 export function isBytes(value: unknown): value is Uint8Array {
   return arrayTag.call(value) === 'Uint8Array'
-}
-
-const UTF8 = new TextEncoder()
-
-// Part of Node 20 but not yet of the library types that this project compiles against.
-const wellFormed = (String.prototype as unknown as { isWellFormed: () => boolean }).isWellFormed
-
-function isWellFormed(text: string): boolean {
-  return wellFormed.call(text)
 }
 
 // The getter reads an internal slot: it cannot be fooled and works across realms.

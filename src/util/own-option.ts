@@ -18,6 +18,13 @@ export function optionsObject(options: unknown, argument = 'options'): object {
   return options
 }
 
+/** As `optionsObject`, with no options at all for `undefined`. */
+export function optionalOptions(options: unknown, argument = 'options'): object {
+  return options === undefined ? NONE : optionsObject(options, argument)
+}
+
+const NONE: object = Object.freeze({})
+
 /** A boolean option, or `undefined`. Throws `TypeError`. */
 export function booleanOption(options: object, name: string): boolean | undefined {
   const value = ownOption(options, name)

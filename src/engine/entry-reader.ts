@@ -1,0 +1,147 @@
+/**
+ * The inside of an iterator: one buffered batch of a scan, turned into what the caller gets.
+ *
+ * Call protocol: (fill take* | seek)* close. It closes itself at the end of the scan and at any failure.
+ */
+import { SedgeError } from '../errors.ts'
+import type { Codec } from '../key/encoding.ts'
+import { forgetCollected, type Revocable } from './abandoned.ts'
+import type { Encoded, EngineLike, ScanBatch, ScanCursor, ScanOptions } from './engine-types.ts'
+
+/** Makes an entry of the caller's from row `index` of a batch. */
+export type EntryMaker<T> = (batch: ScanBatch, index: number) => T
+
+export class EntryReader<T> implements Revocable {
+  readonly #engine: EngineLike
+  readonly #options: ScanOptions
+  readonly #make: EntryMaker<T>
+  readonly #live: Set<Revocable>
+  #cursor: ScanCursor | undefined
+  #batch: ScanBatch = NO_ENTRIES
+  #index = 0
+  /** Entries that may still be taken. */
+  #left: number
+  #revoked = false
+
+  /** Starts the scan and adds itself to `live` until it is closed. A limit of 0 does not reach the engine. */
+  constructor(engine: EngineLike, options: ScanOptions, make: EntryMaker<T>, live: Set<Revocable>) {
+    this.#engine = engine
+    this.#options = options
+    this.#make = make
+    this.#live = live
+    this.#left = options.limit
+    this.#cursor = options.limit === 0 ? NO_SCAN : engine.scan(options)
+    live.add(this)
+  }
+
+  /** True if `take` has an entry without asking the engine. */
+  get hasBuffered(): boolean {
+    return this.#index < this.#batch.count
+  }
+
+  /** Fetches the next batch. False at the end and after close. Throws `CLOSED` once the store was closed. */
+  fill(): boolean {
+    if (this.#revoked) throw storeClosed()
+    if (this.#cursor === undefined) return false
+    try {
+      const batch = this.#cursor.next()
+      this.#index = 0
+      if (batch !== undefined) {
+        this.#batch = batch
+        return true
+      }
+    } catch (error) {
+      this.close()
+      throw error
+    }
+    this.close()
+    return false
+  }
+
+  /** Requires: `hasBuffered`. Throws what the caller's decoder throws. */
+  take(): T {
+    this.#left--
+    try {
+      return this.#make(this.#batch, this.#index++)
+    } catch (error) {
+      this.close()
+      throw error
+    }
+  }
+
+  /** Goes on at the first entry at or after `key` in the scan's direction. Throws `CLOSED` after the end. */
+  seek(key: Encoded): void {
+    if (this.#revoked) throw storeClosed()
+    const cursor = this.#cursor
+    if (cursor === undefined) throw new SedgeError('CLOSED', 'the iterator is closed')
+    this.#batch = NO_ENTRIES
+    this.#index = 0
+    if (this.#left === 0) return
+    try {
+      // The cursor has counted entries against its limit that were never taken: start another one.
+      if (Number.isFinite(this.#left)) this.#restart(cursor)
+      this.#cursor?.seek(key)
+    } catch (error) {
+      this.close()
+      throw error
+    }
+  }
+
+  close(): void {
+    const cursor = this.#cursor
+    if (cursor === undefined) return
+    this.#cursor = undefined
+    this.#batch = NO_ENTRIES
+    this.#index = 0
+    this.#live.delete(this)
+    forgetCollected(this)
+    cursor.close()
+  }
+
+  revoke(): void {
+    if (this.#cursor === undefined) return
+    this.#revoked = true
+    this.close()
+  }
+
+  #restart(old: ScanCursor): void {
+    const options = { ...this.#options, sequence: old.sequence, limit: this.#left }
+    // Only then may the old one let go of the sequence.
+    this.#cursor = this.#engine.scan(options)
+    old.close()
+  }
+}
+
+/** What a scan of entries, keys or values makes of a row. */
+export function entryMaker<T>(
+  shape: 'entries' | 'keys' | 'values',
+  keys: Codec,
+  values: Codec,
+): EntryMaker<T> {
+  const { decode: decodeKey = asIs } = keys
+  const { decode: decodeValue = asIs } = values
+  const make: Record<typeof shape, EntryMaker<unknown>> = {
+    keys: (batch, index) => decodeKey(batch.keys[index]!),
+    values: (batch, index) => decodeValue(batch.values[index]!),
+    entries: (batch, index) => [decodeKey(batch.keys[index]!), decodeValue(batch.values[index]!)],
+  }
+  return make[shape] as EntryMaker<T>
+}
+
+/** The error of every call after `close`. */
+export function storeClosed(): SedgeError {
+  return new SedgeError('CLOSED', 'the store is closed')
+}
+
+const NO_ENTRIES: ScanBatch = { keys: [], values: [], count: 0 }
+
+const NO_SCAN: ScanCursor = {
+  sequence: 0,
+  next: () => undefined,
+  seek: () => {},
+  close: () => {},
+}
+
+function asIs(stored: string | Uint8Array): unknown {
+  return stored
+}

@@ -1,0 +1,128 @@
+/**
+ * What the calls of one open store share: its engine, its codecs, what is still open, and whether it is closed.
+ *
+ * All of the caller's code (encoders, getters, `toJSON`) runs in the encoding methods, before the engine is
+ * asked for anything.
+ */
+import { ALL_KEYS, type EncodedRange, encodeRange, limitOption } from '../iterator/range.ts'
+import type { Codec, Encoded } from '../key/encoding.ts'
+import { booleanOption, optionalOptions, optionsObject, ownOption } from '../util/own-option.ts'
+import type { Revocable } from './abandoned.ts'
+import { codecOption, encodeOperations } from './arguments.ts'
+import type { EngineLike, Operation, ScanOptions } from './engine-types.ts'
+import { EntryReader, entryMaker, storeClosed } from './entry-reader.ts'
+import { PinHandle, Snapshot } from './snapshot.ts'
+
+/** What comes out of an iterator. */
+export type ScanShape = 'entries' | 'keys' | 'values'
+
+export class Session {
+  readonly engine: EngineLike
+  /** The store's own codecs. */
+  readonly keys: Codec
+  readonly values: Codec
+  /** Open iterators and snapshots. */
+  readonly #live = new Set<Revocable>()
+  #closing: Promise<void> | undefined
+  #isClosed = false
+
+  constructor(engine: EngineLike, keys: Codec, values: Codec) {
+    this.engine = engine
+    this.keys = keys
+    this.values = values
+  }
+
+  get phase(): 'open' | 'closing' | 'closed' {
+    if (this.#closing === undefined) return 'open'
+    return this.#isClosed ? 'closed' : 'closing'
+  }
+
+  /** Throws `CLOSED` once `close` was called. */
+  assertOpen(): void {
+    if (this.#closing !== undefined) throw storeClosed()
+  }
+
+  encodeKey(key: unknown, options: object | undefined): Encoded {
+    if (options === undefined) return this.keys.encode(key, 'key')
+    return codecOption(optionsObject(options), 'key', this.keys).encode(key, 'key')
+  }
+
+  encodeValue(value: unknown, options: object | undefined): Encoded {
+    return this.valueCodec(options).encode(value, 'value')
+  }
+
+  valueCodec(options: object | undefined): Codec {
+    if (options === undefined) return this.values
+    return codecOption(optionsObject(options), 'value', this.values)
+  }
+
+  encodeKeys(keys: unknown, options: object | undefined): Encoded[] {
+    if (!Array.isArray(keys)) throw new TypeError('keys must be an array')
+    const codec =
+      options === undefined ? this.keys : codecOption(optionsObject(options), 'key', this.keys)
+    return Array.from(keys as unknown[], (key) => codec.encode(key, 'a key of keys'))
+  }
+
+  encodeOperations(operations: unknown, options: object | undefined): Operation[] {
+    if (options === undefined) return encodeOperations(operations, this.keys, this.values)
+    const keys = codecOption(optionsObject(options), 'key', this.keys)
+    return encodeOperations(operations, keys, codecOption(options, 'value', this.values))
+  }
+
+  /** `undefined` when no key can be in the range. */
+  encodeRange(options: object): EncodedRange | undefined {
+    return encodeRange(options, codecOption(options, 'key', this.keys))
+  }
+
+  /** The sequence of the snapshot that a call names, `undefined` for now. Throws `TypeError` or `CLOSED`. */
+  sequence(options: object | undefined): number | undefined {
+    const snapshot = options && ownOption(options, 'snapshot')
+    return snapshot === undefined ? undefined : Snapshot.sequenceOf(snapshot, this)
+  }
+
+  /** Starts a scan, which fixes what it sees. Also returns the codec of its keys, for `seek`. */
+  scan<T>(range: object | undefined, shape: ScanShape): [EntryReader<T>, Codec] {
+    this.assertOpen()
+    const options = optionalOptions(range, 'range')
+    const keys = codecOption(options, 'key', this.keys)
+    const values = codecOption(options, 'value', this.values)
+    const encoded = encodeRange(options, keys)
+    const limit = limitOption(options)
+    const scan: ScanOptions = {
+      range: encoded ?? ALL_KEYS,
+      reverse: booleanOption(options, 'reverse') ?? false,
+      limit: encoded === undefined ? 0 : limit,
+      sequence: this.sequence(options),
+      keys: shape === 'values' ? undefined : keys.form,
+      values: shape === 'keys' ? undefined : values.form,
+    }
+    const make = entryMaker<T>(shape, keys, values)
+    return [new EntryReader(this.engine, scan, make, this.#live), keys]
+  }
+
+  snapshot(): Snapshot {
+    this.assertOpen()
+    return new Snapshot(new PinHandle(this.engine.pin(), this, this.#live))
+  }
+
+  /** Ends what is open, then closes the engine. Idempotent; every call gives the same promise. */
+  close(): Promise<void> {
+    if (this.#closing !== undefined) return this.#closing
+    let begin: (closed: Promise<void>) => void = () => {}
+    // Set before anything happens: a listener that hears of the closing may call this again.
+    this.#closing = new Promise((resolve) => {
+      begin = resolve
+    })
+    begin(this.#closeAll())
+    return this.#closing
+  }
+
+  async #closeAll(): Promise<void> {
+    try {
+      for (const one of [...this.#live]) one.revoke()
+      await this.engine.close()
+    } finally {
+      this.#isClosed = true
+    }
+  }
+}
