@@ -29,7 +29,9 @@ const LAST_MATCH: u32 = 12
 const SKIP_SHIFT: usize = 6
 
 /** Bytes between two stores that repeat a pattern of 0 to 15 bytes: its largest multiple up to 16. */
-const STEPS: usize = memory.data<u8>([16, 16, 16, 15, 16, 15, 12, 14, 16, 9, 10, 11, 12, 13, 14, 15])
+const STEPS: usize = memory.data<u8>([
+  16, 16, 16, 15, 16, 15, 12, 14, 16, 9, 10, 11, 12, 13, 14, 15,
+])
 
 /** For each offset below 16 the lanes that repeat its bytes over 16: lane i is i modulo offset. */
 const LANES: usize = memory.data<u8>([
@@ -241,7 +243,7 @@ function putMore(op: usize, rest: usize): usize {
 // @ts-ignore: decorator
 @inline
 function copyLiterals(op: usize, ip: usize, n: usize, srcEnd: usize, dstEnd: usize): void {
-  if (n <= 64 && srcEnd - ip >= 80 && dstEnd - op >= 80) {
+  if (n <= 64 && srcEnd - ip >= 64 && dstEnd - op >= 64) {
     const end = op + n
     do {
       v128.store(op, v128.load(ip))
