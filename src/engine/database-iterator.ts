@@ -4,7 +4,6 @@
  * Call protocol: (next | seek | all)* close. The end, a failure, leaving a loop and closing the store close too.
  * What they read is fixed when they are made.
  */
-import { nextTurn } from '../env/turn.ts'
 import { encodeBound, limitOption } from '../iterator/range.ts'
 import type { Codec, Input } from '../key/encoding.ts'
 import { optionalOptions } from '../util/own-option.ts'
@@ -99,7 +98,7 @@ export class DatabaseIterator<T, K> implements AsyncIterableIterator<T, undefine
   }
 
   #nextAfterTurn(): Promise<IteratorResult<T, undefined>> {
-    this.#busy = nextTurn().then(() => {
+    this.#busy = this.#reader.nextTurn().then(() => {
       this.#busy = undefined
     })
     return this.#busy.then(() => this.next())
@@ -119,7 +118,7 @@ export class DatabaseIterator<T, K> implements AsyncIterableIterator<T, undefine
     const entries: T[] = []
     while (entries.length < limit) {
       if (!this.#reader.hasBuffered) {
-        if (++this.#fills % FILLS_PER_TURN === 0) await nextTurn()
+        if (++this.#fills % FILLS_PER_TURN === 0) await this.#reader.nextTurn()
         if (!this.#reader.fill()) break
       }
       entries.push(this.#reader.take())

@@ -5,7 +5,7 @@
  * Methods that return promises reject and never throw; all others throw. `SedgeError` `CLOSED` after `close`.
  */
 import { limitOption } from '../iterator/range.ts'
-import type { Codec, In, Out } from '../key/encoding.ts'
+import type { In, Out } from '../key/encoding.ts'
 import { booleanOption, optionalOptions } from '../util/own-option.ts'
 import { checkTarget, levelOption } from './arguments.ts'
 import { ChainedBatch } from './chained-batch.ts'
@@ -23,16 +23,16 @@ import type {
   ReadOptions,
   WriteOptions,
 } from './database-types.ts'
-import type { EngineLike, Stats, VerifyReport } from './engine-types.ts'
-import { Session } from './session.ts'
+import type { Stats, VerifyReport } from './engine-types.ts'
+import { Session, type SessionParts } from './session.ts'
 import type { Snapshot } from './snapshot.ts'
 
 /** An open store with keys of type `K` and values of type `V`. `open` makes it. */
 export class Database<K, V> implements AsyncDisposable {
   readonly #session: Session
 
-  constructor(engine: EngineLike, keys: Codec, values: Codec) {
-    this.#session = new Session(engine, keys, values)
+  constructor(parts: SessionParts) {
+    this.#session = new Session(parts)
   }
 
   get status(): DatabaseStatus {

@@ -11,11 +11,19 @@ import type { Encoded, EngineLike, ScanBatch, ScanCursor, ScanOptions } from './
 /** Makes an entry of the caller's from row `index` of a batch. */
 export type EntryMaker<T> = (batch: ScanBatch, index: number) => T
 
+/** Where a reader comes from. */
+export interface ReaderHome {
+  readonly engine: EngineLike
+  /** What is open. */
+  readonly live: Set<Revocable>
+  /** Resolves in a later turn of the event loop. */
+  nextTurn(): Promise<void>
+}
+
 export class EntryReader<T> implements Revocable {
-  readonly #engine: EngineLike
+  readonly #home: ReaderHome
   readonly #options: ScanOptions
   readonly #make: EntryMaker<T>
-  readonly #live: Set<Revocable>
   #cursor: ScanCursor | undefined
   #batch: ScanBatch = NO_ENTRIES
   #index = 0
@@ -23,15 +31,14 @@ export class EntryReader<T> implements Revocable {
   #left: number
   #revoked = false
 
-  /** Starts the scan and adds itself to `live` until it is closed. A limit of 0 does not reach the engine. */
-  constructor(engine: EngineLike, options: ScanOptions, make: EntryMaker<T>, live: Set<Revocable>) {
-    this.#engine = engine
+  /** Starts the scan and adds itself to what is open until it is closed. A limit of 0 does not reach the engine. */
+  constructor(home: ReaderHome, options: ScanOptions, make: EntryMaker<T>) {
+    this.#home = home
     this.#options = options
     this.#make = make
-    this.#live = live
     this.#left = options.limit
-    this.#cursor = options.limit === 0 ? NO_SCAN : engine.scan(options)
-    live.add(this)
+    this.#cursor = options.limit === 0 ? NO_SCAN : home.engine.scan(options)
+    home.live.add(this)
   }
 
   /** True if `take` has an entry without asking the engine. */
@@ -87,13 +94,18 @@ export class EntryReader<T> implements Revocable {
     }
   }
 
+  /** Resolves in a later turn of the event loop. */
+  nextTurn(): Promise<void> {
+    return this.#home.nextTurn()
+  }
+
   close(): void {
     const cursor = this.#cursor
     if (cursor === undefined) return
     this.#cursor = undefined
     this.#batch = NO_ENTRIES
     this.#index = 0
-    this.#live.delete(this)
+    this.#home.live.delete(this)
     forgetCollected(this)
     cursor.close()
   }
@@ -107,7 +119,7 @@ export class EntryReader<T> implements Revocable {
   #restart(old: ScanCursor): void {
     const options = { ...this.#options, sequence: old.sequence, limit: this.#left }
     // Only then may the old one let go of the sequence.
-    this.#cursor = this.#engine.scan(options)
+    this.#cursor = this.#home.engine.scan(options)
     old.close()
   }
 }

@@ -10,26 +10,38 @@ import { booleanOption, optionalOptions, optionsObject, ownOption } from '../uti
 import type { Revocable } from './abandoned.ts'
 import { codecOption, encodeOperations } from './arguments.ts'
 import type { EngineLike, Operation, ScanOptions } from './engine-types.ts'
-import { EntryReader, entryMaker, storeClosed } from './entry-reader.ts'
+import { EntryReader, entryMaker, type ReaderHome, storeClosed } from './entry-reader.ts'
 import { PinHandle, Snapshot } from './snapshot.ts'
 
 /** What comes out of an iterator. */
 export type ScanShape = 'entries' | 'keys' | 'values'
 
-export class Session {
+/** What a session is made of. */
+export interface SessionParts {
+  readonly engine: EngineLike
+  /** The store's own codecs. */
+  readonly keys: Codec
+  readonly values: Codec
+  /** Calls back in a later turn of the event loop. */
+  readonly defer: (fn: () => void) => void
+}
+
+export class Session implements ReaderHome {
   readonly engine: EngineLike
   /** The store's own codecs. */
   readonly keys: Codec
   readonly values: Codec
   /** Open iterators and snapshots. */
-  readonly #live = new Set<Revocable>()
+  readonly live: Set<Revocable> = new Set<Revocable>()
+  readonly #defer: (fn: () => void) => void
   #closing: Promise<void> | undefined
   #isClosed = false
 
-  constructor(engine: EngineLike, keys: Codec, values: Codec) {
+  constructor({ engine, keys, values, defer }: SessionParts) {
     this.engine = engine
     this.keys = keys
     this.values = values
+    this.#defer = defer
   }
 
   get phase(): 'open' | 'closing' | 'closed' {
@@ -97,12 +109,18 @@ export class Session {
       values: shape === 'keys' ? undefined : values.form,
     }
     const make = entryMaker<T>(shape, keys, values)
-    return [new EntryReader(this.engine, scan, make, this.#live), keys]
+    return [new EntryReader(this, scan, make), keys]
   }
 
   snapshot(): Snapshot {
     this.assertOpen()
-    return new Snapshot(new PinHandle(this.engine.pin(), this, this.#live))
+    return new Snapshot(new PinHandle(this.engine.pin(), this, this.live))
+  }
+
+  nextTurn(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#defer(resolve)
+    })
   }
 
   /** Ends what is open, then closes the engine. Idempotent; every call gives the same promise. */
@@ -119,7 +137,7 @@ export class Session {
 
   async #closeAll(): Promise<void> {
     try {
-      for (const one of [...this.#live]) one.revoke()
+      for (const one of [...this.live]) one.revoke()
       await this.engine.close()
     } finally {
       this.#isClosed = true

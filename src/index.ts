@@ -1,0 +1,58 @@
+/**
+ * SedgeDB: an embedded, ordered, persistent key-value store. This file lists everything that is public.
+ *
+ *     import { open } from 'sedgedb'
+ *     const db = await open('./data', { valueEncoding: 'json' })
+ *     await db.put('key', { any: 'thing' })
+ *     await db.close()
+ */
+export type { ChainedBatch } from './engine/chained-batch.ts'
+export type { Database } from './engine/database.ts'
+export type {
+  AllOptions,
+  DatabaseIterator,
+  SyncDatabaseIterator,
+} from './engine/database-iterator.ts'
+export type {
+  BatchDeleteOptions,
+  BatchOperation,
+  BatchPutOptions,
+  BatchWriteOptions,
+  CallEncoding,
+  ClearOptions,
+  CompactOptions,
+  DatabaseStatus,
+  DeleteOptions,
+  Entry,
+  KeyReadOptions,
+  RangeOptions,
+  ReadOptions,
+  WriteOptions,
+} from './engine/database-types.ts'
+export type {
+  Durability,
+  LevelStats,
+  RecoveryReport,
+  Stats,
+  StoreEvent,
+  VerifyReport,
+} from './engine/engine-types.ts'
+export type { Open } from './engine/open.ts'
+export type { CompressionName, OpenOptions, RecoveryMode } from './engine/options.ts'
+export type { Snapshot } from './engine/snapshot.ts'
+export type { DirectoryLock, File, FileStatus, FileSystem } from './env/file-system.ts'
+export { MemoryFileSystem } from './env/memory-file-system.ts'
+export type { LockHolder, SedgeErrorCode, SedgeErrorDetails } from './errors.ts'
+export { SedgeError } from './errors.ts'
+export type { RangeBounds } from './iterator/range.ts'
+export type {
+  AnyEncoding,
+  Decoded,
+  Encodable,
+  Encoding,
+  EncodingName,
+  In,
+  Input,
+  NamedEncodings,
+  Out,
+} from './key/encoding.ts'
