@@ -4,7 +4,6 @@
  */
 import * as abi from './abi'
 import { free, reallocate } from './memory'
-import { bloomFilterProbes } from './bloom-filter'
 import { cacheHits, cacheMisses } from './block-cache'
 import { dropped, jobBuilder, shadowed } from './job'
 import { Replay } from './memtable'
@@ -126,16 +125,11 @@ export function readCounters(): void {
   abi.setResult(4, filterFalsePositives)
 }
 
-import { tableCreate as createTable } from './table'
-
-export function tableCreate(number: f64, identityLow: u32, identityHigh: u32, bitsPerKey: u32, keys: usize, smallestBytes: u32, largestBytes: u32): usize {
-  return createTable(number, identityLow, identityHigh, bloomFilterProbes(bitsPerKey), keys, smallestBytes, largestBytes)
-}
-export { tableSetTop, tableFree, tableInstall } from './table'
+export { tableCreate, tableSetTop, tableFree, tableInstall } from './table'
 
 export { viewSetSeed, viewBegin, viewMemtable, viewTable, viewEnd, viewFind } from './view'
 export { scanBegin, scanFill, scanEnd } from './scan'
-export { jobBegin, jobAddMemtable, jobAddTables, jobStart, jobStep, jobValueAt, jobEnd } from './job'
+export { jobBegin, jobLists, jobAddMemtable, jobAddTables, jobStart, jobStep, jobValueAt, jobEnd } from './job'
 
 /** Starts the table that the next steps build. */
 export function jobTable(number: f64, identityLow: u32, identityHigh: u32, codec: u32, bitsPerKey: u32): void {

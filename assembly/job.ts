@@ -48,7 +48,6 @@ let bottommost: bool = false
 let tableBytes: u64 = 0
 let tablesLeft: u32 = 0
 let lists: usize = 0
-let listsBytes: u32 = 0
 
 let lastKey: usize = 0
 let lastKeyBytes: u32 = 0
@@ -95,7 +94,6 @@ export function jobEnd(): void {
   builder = 0
   snapshots = 0
   lists = 0
-  listsBytes = 0
   lastKey = 0
   lastKeyBytes = 0
   hasKey = false
@@ -105,6 +103,12 @@ export function jobEnd(): void {
   valueOffset = 0
   shadowed = 0
   dropped = 0
+}
+
+/** A region for the lists of `jobAddTables` that stays in place until `jobEnd`; 0 when memory is exhausted. May grow. */
+export function jobLists(bytes: u32): usize {
+  lists = allocate(bytes)
+  return lists
 }
 
 /** Every run of a sorted memtable. */

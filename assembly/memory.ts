@@ -110,7 +110,7 @@ function grow(size: u32): bool {
     store<u32>(last, 16)
     store<u32>(last, 0, 4)
     const room = (<usize>memory.size() << 16) - last
-    if (room > 64) extend((room & ~15) as u32)
+    if (room > 64) extend(((room & ~15) - 16) as u32)
     if (findFree(size) != 0) return true
   }
   const pagesNow = memory.size()

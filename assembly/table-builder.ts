@@ -427,6 +427,7 @@ export function tableBuilderHeader(b: TableBuilder, to: usize): u64 {
   store<u8>(to, b.codec as u8, 40)
   store<u64>(to, b.number, 41)
   store<u64>(to, b.identity, 49)
+  store<u8>(to, b.bitsPerKey as u8, 57)
   store<u64>(to, xxh64(to, 64, 0), 64)
   xxh64Update(b.hashState, to, TABLE_HEADER)
   return xxh64Digest(b.hashState)

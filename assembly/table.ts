@@ -8,7 +8,7 @@
  */
 import { compareBytes } from './bytes'
 import { allocate, free } from './memory'
-import { bloomFilterMayContain } from './bloom-filter'
+import { bloomFilterMayContain, bloomFilterProbes } from './bloom-filter'
 import {
   BLOCK_DATA,
   BLOCK_FILTER,
@@ -58,14 +58,20 @@ export let filterNegatives: f64 = 0
 export let filterFalsePositives: f64 = 0
 
 /** A table whose smallest and largest keys lie one after the other at `keys`; 0 when memory is exhausted. May grow. */
-export function tableCreate(number: f64, identityLow: u32, identityHigh: u32, probes: u32, keys: usize, smallestBytes: u32, largestBytes: u32): usize {
+export function tableCreate(
+  number: f64,
+  identityLow: u32,
+  identityHigh: u32,
+  keys: usize,
+  smallestBytes: u32,
+  largestBytes: u32,
+): usize {
   const address = allocate(offsetof<Table>() as u32)
   if (address == 0) return 0
   memory.fill(address, 0, offsetof<Table>())
   const t = changetype<Table>(address)
   t.number = number
   t.identity = (<u64>identityHigh << 32) | identityLow
-  t.probes = probes
   t.smallest = allocate(smallestBytes + largestBytes + 1)
   if (t.smallest == 0) {
     free(address)
@@ -78,9 +84,10 @@ export function tableCreate(number: f64, identityLow: u32, identityHigh: u32, pr
   return address
 }
 
-/** What the verified footer says. */
-export function tableSetTop(address: usize, offset: f64, bytes: u32, limit: f64): void {
+/** What the verified header and footer say. */
+export function tableSetTop(address: usize, offset: f64, bytes: u32, limit: f64, bitsPerKey: u32): void {
   const t = changetype<Table>(address)
+  t.probes = bloomFilterProbes(bitsPerKey)
   t.topOffset = <u64>offset
   t.topBytes = bytes
   t.limit = <u64>limit

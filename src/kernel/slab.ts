@@ -1,0 +1,47 @@
+/**
+ * Bytes that are handed to users. Small results are cut from slabs, because an allocation of its own costs several
+ * times the copy; larger ones get their own memory, so that a small result never keeps a large slab alive for long.
+ */
+import { Buffer } from 'node:buffer'
+
+const SLAB_BYTES = 65536
+const SHARE_MAX = SLAB_BYTES / 16
+
+export class Slab {
+  #slab: ArrayBuffer = new ArrayBuffer(0)
+  #used = 0
+  readonly #protect: (slab: ArrayBuffer) => void
+
+  constructor(protect: (slab: ArrayBuffer) => void) {
+    this.#protect = protect
+  }
+
+  /** A copy of a whole region, from which the results of a batch are cut. */
+  share(source: Uint8Array, at: number, length: number): ArrayBuffer {
+    const buffer = new ArrayBuffer(length)
+    new Uint8Array(buffer).set(source.subarray(at, at + length))
+    this.#protect(buffer)
+    return buffer
+  }
+
+  /** A copy of `length` bytes of `source` from `at`, as a plain `Uint8Array` or a `Buffer`. The caller's for good. */
+  take(source: Uint8Array, at: number, length: number, asBuffer: boolean): Uint8Array {
+    if (length > SHARE_MAX) {
+      const own = new Uint8Array(length)
+      own.set(source.subarray(at, at + length))
+      return asBuffer ? Buffer.from(own.buffer) : own
+    }
+    if (this.#used + length > this.#slab.byteLength) {
+      this.#slab = new ArrayBuffer(SLAB_BYTES)
+      this.#used = 0
+      this.#protect(this.#slab)
+    }
+    const start = this.#used
+    this.#used += (length + 7) & ~7
+    const out = asBuffer
+      ? Buffer.from(this.#slab, start, length)
+      : new Uint8Array(this.#slab, start, length)
+    out.set(source.subarray(at, at + length))
+    return out
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * The view: the memtables and tables that a store consists of right now, point lookups and scans through it. A block
+ * that is missing is asked for from the `BlockSource`, synchronously, and the call goes on.
+ */
+import { type Address, Result, Status } from './exports.ts'
+import { type Kernel, type Need, outOfMemory } from './kernel.ts'
+import type { Memtable } from './memtable.ts'
+import type { TableHandle } from './table-handle.ts'
+
+/** Reads what the kernel asks for. Throws `CORRUPTION`, `IO`. */
+export interface BlockSource {
+  /** Reads, verifies and installs a block. */
+  provideBlock(need: Need): void
+  /** Reads and verifies a table's header and footer, and sets its top. */
+  provideTable(table: Address): void
+  /** The kernel found damage in a block that verified: throws `CORRUPTION`. */
+  damaged(table: Address, offset: number): never
+}
+
+/** Answers a status that is not an outcome; afterwards the call is made again. */
+export function provide(kernel: Kernel, source: BlockSource, status: number): void {
+  const need = kernel.need()
+  if (status === Status.NEED_BLOCK) source.provideBlock(need)
+  else if (status === Status.NEED_TABLE) source.provideTable(need.table)
+  else if (status === Status.CORRUPT) source.damaged(need.table, need.offset)
+  else if (status === Status.NO_MEMORY) throw outOfMemory()
+  else kernel.must(status)
+}
+
+/** Where the chunks of a large value are. */
+export interface ChunkedValue {
+  /** Bytes of the value. */
+  readonly length: number
+  /** Offset of its first chunk in the value file or table. */
+  readonly offset: number
+  /** Address of the memtable or table. */
+  readonly source: Address
+  readonly inMemtable: boolean
+}
+
+export class View {
+  readonly #kernel: Kernel
+  readonly #source: BlockSource
+
+  constructor(kernel: Kernel, source: BlockSource) {
+    this.#kernel = kernel
+    this.#source = source
+  }
+
+  /** Memtables newest first; level 0 newest first, others in key order. */
+  set(memtables: readonly Memtable[], levels: readonly (readonly TableHandle[])[]): void {
+    const { exports } = this.#kernel
+    exports.viewBegin()
+    for (const memtable of memtables) this.#kernel.must(exports.viewMemtable(memtable.address))
+    levels.forEach((tables, level) => {
+      for (const table of tables) this.#kernel.must(exports.viewTable(table.address, level))
+    })
+    exports.viewEnd()
+  }
+
+  /**
+   * Finds the newest version of the key, `keyBytes` bytes at the start of the scratch, that `sequence` sees. True: the
+   * `found…` getters describe it until the next call of the kernel.
+   */
+  find(keyBytes: number, sequence: number): boolean {
+    const { exports } = this.#kernel
+    const key = this.#kernel.scratch(0)
+    let status = exports.viewFind(key, keyBytes, sequence)
+    while (status > Status.NOT_FOUND) {
+      provide(this.#kernel, this.#source, status)
+      status = exports.viewFind(key, keyBytes, sequence)
+    }
+    return status === Status.OK
+  }
+
+  get foundAt(): number {
+    return this.#kernel.memory.results[Result.ADDRESS] as number
+  }
+
+  get foundBytes(): number {
+    return this.#kernel.memory.results[Result.BYTES] as number
+  }
+
+  get foundKind(): number {
+    return this.#kernel.memory.results[Result.KIND] as number
+  }
+
+  get foundSequence(): number {
+    return this.#kernel.memory.results[Result.SEQUENCE] as number
+  }
+
+  /** Milliseconds since the epoch. */
+  get foundTimestamp(): number {
+    return this.#kernel.memory.results[Result.TIMESTAMP] as number
+  }
+
+  /** Where the chunks of the found value are. Requires kind CHUNKS. */
+  foundChunks(): ChunkedValue {
+    const r = this.#kernel.memory.results
+    const at = r[Result.ADDRESS] as number
+    return {
+      ...readReference(this.#kernel.memory.bytes, at),
+      source: r[Result.TABLE] as Address,
+      inMemtable: r[Result.EXTRA_1] === 1,
+    }
+  }
+}
+
+/** Length and offset of a value in chunks. */
+export function readReference(
+  bytes: { readUIntLE(offset: number, byteLength: number): number },
+  at: number,
+): { length: number; offset: number } {
+  return { length: bytes.readUIntLE(at, 6), offset: bytes.readUIntLE(at + 8, 6) }
+}

@@ -1,0 +1,71 @@
+/**
+ * Reads a log segment into a memtable: the one way in which recovery, flush, verify and repair see a log.
+ *
+ * Call protocol: readSegment, then `memtable` is the caller's to free.
+ */
+import { readFully } from '../env/file-io.ts'
+import type { FileSystem } from '../env/file-system.ts'
+import type { Kernel } from '../kernel/kernel.ts'
+import { Memtable, type ReplayResult } from '../kernel/memtable.ts'
+import {
+  checkSegmentPlace,
+  decodeSegmentHeader,
+  SEGMENT_HEADER_BYTES,
+  type SegmentHeader,
+  segmentIdentity,
+} from './log-format.ts'
+
+export interface SegmentToRead {
+  readonly path: string
+  /** Base name, for errors. */
+  readonly name: string
+  readonly storeId: Uint8Array
+  readonly hashSeed: bigint
+  readonly number: number
+  /** Bytes to look at: all of the file, unless recovery has cut a tail off. */
+  readonly length?: number
+}
+
+export interface ReadSegment {
+  readonly header: SegmentHeader
+  readonly identity: bigint
+  readonly memtable: Memtable
+  readonly replay: ReplayResult
+  /** Bytes that were looked at. */
+  readonly length: number
+}
+
+/**
+ * `undefined` when the header does not verify: nothing of the segment can be told. Throws `CORRUPTION` for a segment that
+ * does not belong here, `FORMAT`, and what the file system throws.
+ */
+export function readSegment(
+  kernel: Kernel,
+  fs: FileSystem,
+  segment: SegmentToRead,
+): ReadSegment | undefined {
+  const file = fs.open(segment.path, 'read')
+  try {
+    const size = file.size()
+    const length = Math.min(segment.length ?? size, size)
+    const start = new Uint8Array(Math.min(SEGMENT_HEADER_BYTES, length))
+    readFully(file, start, 0)
+    const header = decodeSegmentHeader(segment.name, start)
+    if (header === undefined) return undefined
+    checkSegmentPlace(segment.name, header, segment.storeId, segment.number)
+    const identity = segmentIdentity(header)
+    const memtable = new Memtable(kernel, length)
+    try {
+      const count = readFully(file, memtable.bytes(0, length), 0)
+      const { firstSequence, baseTimestamp } = header
+      memtable.bind(segment.number, identity, segment.hashSeed, firstSequence, baseTimestamp)
+      const replay = memtable.replay(count)
+      return { header, identity, memtable, replay, length: count }
+    } catch (error) {
+      if (!kernel.trapped) memtable.free()
+      throw error
+    }
+  } finally {
+    file.close()
+  }
+}

@@ -1,0 +1,118 @@
+/**
+ * Header and footer of a table, on the cold path (docs/table-format.md, TBL-1 and TBL-2).
+ *
+ *   header  | RUSTEDGE | 2 u32 | entries u32 | index u64 | filter u64 | data u64 | codec u8 | number u64 | identity u64 | bits u8 | 0 ×6 | checksum u64 |
+ *   footer  | checksum u32 | data bytes u64 | index bytes u64 | top offset u64 | top stored bytes u32 |
+ */
+import { corruption, SedgeError } from '../errors.ts'
+import { checksumText, hash64 } from '../util/checksum.ts'
+
+/** Part of the file format. Do not change. */
+export const TABLE_MAGIC = 'RUSTEDGE'
+export const TABLE_VERSION = 2
+export const TABLE_HEADER_BYTES = 72
+export const TABLE_FOOTER_BYTES = 32
+const HEADER_CHECKSUM = 64
+const BLOCK_TRAILER_BYTES = 16
+
+export interface TableLayout {
+  readonly entries: number
+  readonly dataOffset: number
+  readonly filterOffset: number
+  readonly indexOffset: number
+  readonly topOffset: number
+  /** With its trailer. */
+  readonly topBytes: number
+  /** Where the footer begins: no block reaches beyond. */
+  readonly limit: number
+  /** Bits a key of the filters, 0 when there are none. */
+  readonly bitsPerKey: number
+}
+
+/** What seals the blocks of a table [TBL-2]. */
+export function tableIdentity(storeId: Uint8Array, number: number): bigint {
+  const bytes = new Uint8Array(24)
+  bytes.set(storeId)
+  new DataView(bytes.buffer).setBigUint64(16, BigInt(number), true)
+  return hash64(bytes)
+}
+
+function u64(view: DataView, at: number): number {
+  return Number(view.getBigUint64(at, true))
+}
+
+/**
+ * Checks header and footer against each other and the file, and says where things are. Throws `CORRUPTION`, and `FORMAT`
+ * for a version of the future.
+ */
+export function decodeLayout(
+  file: string,
+  header: Uint8Array,
+  footer: Uint8Array,
+  size: number,
+  number: number,
+  identity: bigint,
+): TableLayout {
+  const h = new DataView(header.buffer, header.byteOffset, TABLE_HEADER_BYTES)
+  const f = new DataView(footer.buffer, footer.byteOffset, TABLE_FOOTER_BYTES)
+  checkHeader(file, header, h, number, identity)
+  const limit = size - TABLE_FOOTER_BYTES
+  const sum = Number(hash64(footer.subarray(4), identity) & 0xffffffffn)
+  if (sum !== f.getUint32(0, true)) {
+    throw corruption(file, limit, 'the footer has the wrong checksum', {
+      expected: f.getUint32(0, true),
+      actual: sum,
+    })
+  }
+  const layout: TableLayout = {
+    entries: h.getUint32(12, true),
+    dataOffset: u64(h, 32),
+    filterOffset: u64(h, 24),
+    indexOffset: u64(h, 16),
+    topOffset: u64(f, 20),
+    topBytes: f.getUint32(28, true),
+    limit,
+    bitsPerKey: h.getUint8(57),
+  }
+  const holds =
+    layout.dataOffset === TABLE_HEADER_BYTES &&
+    layout.filterOffset === layout.dataOffset + u64(f, 4) &&
+    layout.indexOffset >= layout.filterOffset &&
+    layout.indexOffset + u64(f, 12) === limit &&
+    layout.topOffset >= layout.indexOffset &&
+    layout.topOffset + layout.topBytes === limit &&
+    layout.topBytes > BLOCK_TRAILER_BYTES &&
+    layout.entries > 0
+  if (!holds) throw corruption(file, limit, 'header and footer contradict each other')
+  return layout
+}
+
+function checkHeader(
+  file: string,
+  header: Uint8Array,
+  view: DataView,
+  number: number,
+  identity: bigint,
+): void {
+  const magic = String.fromCharCode(...header.subarray(0, 8))
+  const sum = hash64(header.subarray(0, HEADER_CHECKSUM))
+  const stated = view.getBigUint64(HEADER_CHECKSUM, true)
+  const version = view.getUint32(8, true)
+  if (magic === TABLE_MAGIC && sum === stated && version !== TABLE_VERSION) {
+    throw new SedgeError('FORMAT', `${file}: table version ${version} is not known here`, {
+      file,
+      offset: 8,
+      expected: TABLE_VERSION,
+      actual: version,
+    })
+  }
+  if (magic !== TABLE_MAGIC || sum !== stated) {
+    throw corruption(file, 0, 'the header is damaged', {
+      expected: checksumText(stated),
+      actual: checksumText(sum),
+    })
+  }
+  if (view.getBigUint64(49, true) !== identity || u64(view, 41) !== number) {
+    throw corruption(file, 41, 'this is another table', { expected: number, actual: u64(view, 41) })
+  }
+}
