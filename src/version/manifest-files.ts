@@ -1,0 +1,174 @@
+/**
+ * The steps by which a manifest becomes the current one: MAN-13 and MAN-14 in `docs/manifest-format.md`. Errors of the
+ * file system come out as they are; `manifest.ts` turns them into `SedgeError`s.
+ *
+ *     open: claimEpoch, writeManifest, install        rotation: writeManifest, install
+ */
+import { errorCode, ioError, writeFully } from '../env/file-io.ts'
+import type { File, FileSystem } from '../env/file-system.ts'
+import { assert } from '../util/assert.ts'
+import { manifestFileName, markerFileName, parseFileName } from './file-names.ts'
+import {
+  encodeManifestHeader,
+  encodeMarker,
+  encodeRecord,
+  HEADER_BYTES,
+  type ManifestHeader,
+  manifestIdentity,
+  RECORD_KIND,
+} from './manifest-format.ts'
+import {
+  changedMeanwhile,
+  isSame,
+  isSameList,
+  listMarkers,
+  listNames,
+  type Marker,
+  type Recovered,
+} from './manifest-recovery.ts'
+import { type StoreState, snapshotOf } from './manifest-state.ts'
+import { encodeVersionEdit } from './version-edit.ts'
+
+/** File numbers reserved at a time [MAN-18]. */
+export const RESERVE_NUMBERS = 64
+
+export interface OpenManifest {
+  readonly file: File
+  readonly header: ManifestHeader
+  /** Bytes. */
+  readonly length: number
+}
+
+/**
+ * Takes the next epoch on the manifest that `recovered` was read from, and returns it. Throws `LOCKED` when the epoch was
+ * taken or the store has changed meanwhile, `IO`, `FULL`.
+ */
+export function claimEpoch(fs: FileSystem, directory: string, recovered: Recovered): number {
+  const epoch = (recovered.markers[0]?.epoch ?? 0) + 1
+  const marker = { epoch, number: recovered.manifestNumber }
+  try {
+    // It need not survive a crash: only those who are running now must see it.
+    const file = createMarker(fs, directory, marker, recovered.storeId)
+    file.close()
+    if (isUnchanged(fs, directory, [marker, ...recovered.markers], recovered)) return epoch
+  } catch (error) {
+    if (errorCode(error) === 'EEXIST') throw changedMeanwhile(error)
+    throw ioError(error, 'cannot claim', directory)
+  }
+  withdraw(fs, directory, marker)
+  throw changedMeanwhile()
+}
+
+function isUnchanged(
+  fs: FileSystem,
+  directory: string,
+  expected: readonly Marker[],
+  recovered: Recovered,
+): boolean {
+  const size = fs.status(`${directory}/${manifestFileName(recovered.manifestNumber)}`)?.size
+  if (size !== recovered.length + recovered.tornTailBytes) return false
+  return isSameList(listMarkers(fs, directory), expected)
+}
+
+/** Writes a manifest that holds a snapshot only, and syncs it. */
+export function writeManifest(
+  fs: FileSystem,
+  directory: string,
+  header: ManifestHeader,
+  state: StoreState,
+): OpenManifest {
+  const edit = encodeVersionEdit(snapshotOf(state))
+  const identity = manifestIdentity(header)
+  const record = encodeRecord(RECORD_KIND.snapshot, edit, identity, HEADER_BYTES)
+  const path = `${directory}/${manifestFileName(header.number)}`
+  const file = fs.open(path, 'create')
+  try {
+    writeFully(file, encodeManifestHeader(header), 0)
+    writeFully(file, record, HEADER_BYTES)
+    file.sync()
+  } catch (error) {
+    file.close()
+    removeQuietly(fs, path)
+    throw error
+  }
+  return { file, header, length: HEADER_BYTES + record.length }
+}
+
+/**
+ * Makes a written manifest the current one. `isExpected` tells the markers that may be there besides. Throws `LOCKED` when
+ * somebody else has made one meanwhile.
+ */
+export function install(
+  fs: FileSystem,
+  directory: string,
+  header: ManifestHeader,
+  isExpected: (marker: Marker) => boolean,
+): void {
+  fs.syncDirectory(directory)
+  const file = createMarker(fs, directory, header, header.storeId)
+  try {
+    const others = listMarkers(fs, directory).filter((marker) => !isSame(marker, header))
+    if (!others.every(isExpected)) throw changedMeanwhile()
+    file.sync()
+  } catch (error) {
+    file.close()
+    withdraw(fs, directory, header)
+    throw error
+  }
+  file.close()
+  fs.syncDirectory(directory)
+}
+
+/** Creates a marker and writes it, but does not sync it. Throws `EEXIST` when somebody was faster. */
+function createMarker(
+  fs: FileSystem,
+  directory: string,
+  marker: Marker,
+  storeId: Uint8Array,
+): File {
+  const { epoch, number } = marker
+  const path = `${directory}/${markerFileName(epoch, number)}`
+  const file = fs.open(path, 'create')
+  try {
+    writeFully(file, encodeMarker(epoch, number, storeId), 0)
+  } catch (error) {
+    file.close()
+    removeQuietly(fs, path)
+    throw error
+  }
+  return file
+}
+
+/** Takes back a marker of ours that must not count. */
+function withdraw(fs: FileSystem, directory: string, marker: Marker): void {
+  removeQuietly(fs, `${directory}/${markerFileName(marker.epoch, marker.number)}`)
+}
+
+/** For use while a failure is being reported already: that one matters. */
+function removeQuietly(fs: FileSystem, path: string): void {
+  try {
+    fs.remove(path)
+  } catch {
+    // What stays behind is passed over by recovery and removed at the next open.
+  }
+}
+
+/** The numbers, from `least` up, that files in the directory carry. */
+export function takenNumbers(fs: FileSystem, directory: string, least: number): Set<number> {
+  const taken = new Set<number>()
+  for (const name of listNames(fs, directory)) {
+    const parsed = parseFileName(name)
+    if (parsed !== undefined && 'number' in parsed && parsed.number >= least) {
+      taken.add(parsed.number)
+    }
+  }
+  return taken
+}
+
+/** The least number from `from` up that is not taken. */
+export function nextFree(taken: ReadonlySet<number>, from: number): number {
+  let number = from
+  while (taken.has(number)) number++
+  assert(Number.isSafeInteger(number + RESERVE_NUMBERS), 'file numbers are used up')
+  return number
+}

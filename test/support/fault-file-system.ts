@@ -1,0 +1,80 @@
+/**
+ * A file system whose calls can be made to fail.
+ *
+ *     const fs = faultFileSystem(inner, (call, path) => call === 'sync' ? 'EIO' : undefined)
+ */
+import { systemError } from '../../src/env/file-io.ts'
+import type { File, FileSystem } from '../../src/env/file-system.ts'
+
+/** Gets the name of a call (`'open create'` and `'open read'` for the two ways to open) and its path; returns an error code to fail it. */
+export type Fault = (call: string, path: string) => string | undefined
+
+export function faultFileSystem(inner: FileSystem, fault: Fault): FileSystem {
+  const check = (call: string, path: string): void => {
+    const code = fault(call, path)
+    if (code !== undefined) throw systemError(code, `${call} fails`)
+  }
+  return {
+    open: (path, mode) => {
+      check(`open ${mode}`, path)
+      return faultFile(inner.open(path, mode), (call) => check(call, path))
+    },
+    makeDirectory: (path) => inner.makeDirectory(path),
+    list: (path) => {
+      check('list', path)
+      return inner.list(path)
+    },
+    status: (path) => inner.status(path),
+    rename: (from, to) => {
+      check('rename', from)
+      inner.rename(from, to)
+    },
+    remove: (path) => {
+      check('remove', path)
+      inner.remove(path)
+    },
+    removeDirectory: (path) => inner.removeDirectory(path),
+    syncDirectory: (path) => {
+      check('syncDirectory', path)
+      inner.syncDirectory(path)
+    },
+    lock: (path) => inner.lock(path),
+    lockHolder: (path) => inner.lockHolder(path),
+  }
+}
+
+/** A write that fails has written half of its bytes. */
+function faultFile(inner: File, check: (call: string) => void): File {
+  return {
+    read: (target, position) => {
+      check('read')
+      return inner.read(target, position)
+    },
+    write: (source, position) => {
+      try {
+        check('write')
+      } catch (error) {
+        inner.write(source.subarray(0, source.length >> 1), position)
+        throw error
+      }
+      return inner.write(source, position)
+    },
+    sync: () => {
+      check('sync')
+      inner.sync()
+    },
+    syncAsync: async () => {
+      check('sync')
+      await inner.syncAsync()
+    },
+    truncate: (size) => {
+      check('truncate')
+      inner.truncate(size)
+    },
+    size: () => inner.size(),
+    close: () => {
+      check('close')
+      inner.close()
+    },
+  }
+}
