@@ -1,6 +1,7 @@
 /**
  * Blocks in memory: installed once (checksum, decompression, full validation), then trusted. Clock eviction
- * within a budget of bytes; a frame with pins stays, so the budget may be exceeded by what cursors stand on.
+ * within a budget of bytes; a frame with pins stays, and so does what the lookup under way has used, so the budget may be
+ * exceeded by what cursors stand on and by the path of one lookup.
  *
  *   frame   | Frame | content … | offsets u32 × count | heads u32 × count |      one allocation
  *
@@ -47,6 +48,10 @@ export class Frame {
   charge: u32
   /** Set by every use, cleared by the clock's hand. */
   used: u32
+  /** What it was installed as: BLOCK_DATA, BLOCK_INDEX or BLOCK_FILTER. */
+  kind: u32
+  /** The lookup that used it last. */
+  lookup: u32
   hashNext: usize
   clockNext: usize
   clockPrevious: usize
@@ -58,6 +63,9 @@ let frameCount: u32 = 0
 let hand: usize = 0
 let budget: u32 = 0
 let charged: u32 = 0
+let lookups: u32 = 0
+/** Number of the lookup under way, whose blocks are not evicted by its own reading; 0 when there is none. */
+let lookup: u32 = 0
 export let cacheHits: f64 = 0
 export let cacheMisses: f64 = 0
 
@@ -73,6 +81,17 @@ export function blockCacheCreate(bytes: u32): i32 {
 
 export function blockCacheBytes(): u32 {
   return charged
+}
+
+/** A lookup begins: what the one before has used may go. */
+export function lookupBegin(): void {
+  if (++lookups == 0) lookups = 1
+  lookup = lookups
+}
+
+/** No lookup is under way. */
+export function lookupEnd(): void {
+  lookup = 0
 }
 
 // @ts-ignore: decorator
@@ -100,6 +119,7 @@ export function blockCacheGet(table: usize, offset: u64): usize {
     const frame = changetype<Frame>(f)
     if (frame.offset == offset && frame.table == table) {
       frame.used = 1
+      frame.lookup = lookup
       cacheHits += 1
       return f
     }
@@ -183,7 +203,7 @@ function makeRoom(bytes: u32): void {
     const f = hand
     const frame = changetype<Frame>(f)
     hand = frame.clockNext
-    if (frame.pins == 0) {
+    if (frame.pins == 0 && (lookup == 0 || frame.lookup != lookup)) {
       if (frame.used == 0) removeFrame(f)
       else frame.used = 0
     }
@@ -287,6 +307,8 @@ function enter(table: usize, offset: u64, kind: u32, content: usize, bytes: u32)
   frame.contentBytes = bytes
   frame.count = count
   frame.used = 1
+  frame.kind = kind
+  frame.lookup = lookup
   frame.charge = total
   memory.copy(frame.content, content, bytes)
   if (kind != BLOCK_FILTER) {

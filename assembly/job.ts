@@ -26,8 +26,10 @@ import {
   setResult,
 } from './abi'
 import { Cursor, cursorCreateLevel, cursorCreateRun, cursorSource } from './cursor'
+import { lookupEnd } from './block-cache'
 import { Memtable } from './memtable'
 import { Merge, mergeAdd, mergeAdvance, mergeCreate, mergeCurrent, mergeFree, mergePrepare, mergeToEnds } from './merge'
+import { corrupt } from './table'
 import {
   TableBuilder,
   tableBuilderAdd,
@@ -53,6 +55,7 @@ let lastKey: usize = 0
 let lastKeyBytes: u32 = 0
 let hasKey: bool = false
 let lastStripe: u32 = 0
+let lastSequence: u64 = 0
 /** The current entry: decided on, and what was decided. */
 let decided: bool = false
 let keeping: bool = false
@@ -147,13 +150,16 @@ function stripeOf(sequence: u64): u32 {
   return low
 }
 
-/** Decides on the current entry. False when memory is exhausted. */
-function decide(c: Cursor): bool {
-  fresh = !hasKey || compareBytes(c.key, c.keyBytes, lastKey, lastKeyBytes) != 0
+/** Decides on the current entry. OK, NO_MEMORY, or CORRUPT for entries that are not in order. */
+function decide(c: Cursor): i32 {
+  const order = hasKey ? compareBytes(c.key, c.keyBytes, lastKey, lastKeyBytes) : 1
+  if (order < 0 || (order == 0 && c.sequence >= lastSequence)) return corrupt(c.source, 0)
+  fresh = order != 0
+  lastSequence = c.sequence
   const stripe = stripeOf(c.sequence)
   if (fresh) {
     const room = reallocate(lastKey, 0, c.keyBytes)
-    if (room == 0) return false
+    if (room == 0) return NO_MEMORY
     lastKey = room
     copyBytes(lastKey, c.key, c.keyBytes)
     lastKeyBytes = c.keyBytes
@@ -164,7 +170,7 @@ function decide(c: Cursor): bool {
   if (keeping && bottommost && stripe == 0 && c.kind == KIND_DELETE) keeping = false
   if (!keeping) dropped += 1
   decided = true
-  return true
+  return OK
 }
 
 /** Adds the entry that is kept. OK, COMPRESS, VALUE or NO_MEMORY. */
@@ -201,6 +207,7 @@ function closeTable(b: TableBuilder): i32 {
 export function jobStep(entries: u32): i32 {
   const m = changetype<Merge>(merge)
   const b = changetype<TableBuilder>(builder)
+  lookupEnd()
   if (closing) return closeTable(b)
   for (let n: u32 = 0; n < entries; n++) {
     if (consumed) {
@@ -217,7 +224,10 @@ export function jobStep(entries: u32): i32 {
     const current = mergeCurrent(m)
     if (current == 0) return b.entries > 0 ? closeTable(b) : DONE
     const c = changetype<Cursor>(current)
-    if (!decided && !decide(c)) return NO_MEMORY
+    if (!decided) {
+      const status = decide(c)
+      if (status != OK) return status
+    }
     if (keeping) {
       if (fresh && b.entries > 0 && tablesLeft > 1 && tableBuilderEnd(b) >= tableBytes) return closeTable(b)
       const status = keep(b, c)

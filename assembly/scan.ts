@@ -24,6 +24,7 @@ import {
   setResult,
 } from './abi'
 import { Cursor, cursorCreateLevel, cursorCreateRun, cursorSource } from './cursor'
+import { lookupEnd } from './block-cache'
 import { Memtable } from './memtable'
 import { memtableSortStep } from './memtable-order'
 import {
@@ -37,7 +38,7 @@ import {
   mergeSeek,
   mergeToEnds,
 } from './merge'
-import { SEQUENCE_MAX } from './table'
+import { SEQUENCE_MAX, corrupt } from './table'
 import {
   viewLevelCount,
   viewLevelTables,
@@ -92,6 +93,7 @@ export function scanBegin(
   bytes: u32,
 ): i32 {
   scanEnd()
+  lookupEnd()
   flags = scanFlags
   visible = <u64>sequence
   startBytes = scanStartBytes
@@ -170,7 +172,10 @@ export function scanFill(): i32 {
     const current = mergeCurrent(m)
     if (current == 0) return finish(DONE)
     const c = changetype<Cursor>(current)
-    if (!hasKey || !isLast(c)) {
+    const order = hasKey ? compareBytes(c.key, c.keyBytes, lastKey, lastKeyBytes) : 1
+    if (order != 0) {
+      // A block whose keys are not where its index says, which no checksum can tell.
+      if (hasKey && reverse != (order < 0)) return corrupt(c.source, 0)
       // The key before this one has been passed whole, so here the scan may stop.
       if (candidateBytes != 0) commitCandidate()
       if (isFull() || (steps >= STEPS_MAX && hasKey)) return finish(MORE)
@@ -198,10 +203,6 @@ function finish(status: i32): i32 {
 
 function isFull(): bool {
   return outputCount >= entriesMax || (outputCount > 0 && outputBytes >= bytesMax)
-}
-
-function isLast(c: Cursor): bool {
-  return compareBytes(c.key, c.keyBytes, lastKey, lastKeyBytes) == 0
 }
 
 function isBeyond(c: Cursor): bool {

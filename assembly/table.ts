@@ -123,7 +123,7 @@ export function need(table: usize, offset: u64, bytes: u32, kind: u32): i32 {
   return NEED_BLOCK
 }
 
-function corrupt(table: usize, offset: u64): i32 {
+export function corrupt(table: usize, offset: u64): i32 {
   setResult(RESULT_TABLE, table as f64)
   setResult(RESULT_OFFSET, <f64>offset)
   return CORRUPT
@@ -156,7 +156,8 @@ export function handle(table: usize, index: Frame, i: u32, at: u32, kind: u32): 
   const offset = load<u64>(entryValue + at)
   const bytes = load<u32>(entryValue + at, 8)
   found = blockCacheGet(table, offset)
-  if (found != 0) return OK
+  // Two entries that point to one block, as different things, contradict each other.
+  if (found != 0) return changetype<Frame>(found).kind == kind ? OK : corrupt(table, index.offset)
   const t = changetype<Table>(table)
   if (offset < 72 || offset > t.limit || <u64>bytes > t.limit - offset) return corrupt(table, index.offset)
   return need(table, offset, bytes, kind)

@@ -3,12 +3,12 @@
  *
  *   memtables (active, immutable…) -> level 0 tables, newest first -> level 1 -> level 2 …
  *
- * The caller sets the lists anew whenever they change: `viewBegin (viewMemtable | viewTable)* viewEnd`. Lookups start from
+ * The caller sets the lists anew whenever they change: `viewBegin viewMemtable* viewTable* viewEnd`. Lookups start from
  * the top each time they are resumed, so nothing is kept between calls.
  */
 import { compareBytes } from './bytes'
 import { xxh64 } from './xxh64'
-import { free, reallocate } from './memory'
+import { reallocate } from './memory'
 import {
   KIND_DELETE,
   NOT_FOUND,
@@ -33,6 +33,7 @@ import {
   recordValue,
   recordValueBytes,
 } from './memtable'
+import { lookupBegin } from './block-cache'
 import { Table, tableCovers, tableFind } from './table'
 
 const LEVELS_MAX: u32 = 16
@@ -55,45 +56,37 @@ export function viewHashSeed(): u64 {
   return hashSeed
 }
 
-export function viewBegin(): void {
+/** Begins anew, with room for so many memtables and tables. NO_MEMORY leaves the view as it was. May grow. */
+export function viewBegin(memtablesMax: u32, tablesMax: u32): i32 {
+  const memtableList = reallocate(memtables, memtableCount << 2, (memtablesMax + 1) << 2)
+  if (memtableList == 0) return NO_MEMORY
+  memtables = memtableList
+  const tableList = reallocate(tables, tableCount << 2, (tablesMax + 1) << 2)
+  if (tableList == 0) return NO_MEMORY
+  tables = tableList
   memtableCount = 0
   tableCount = 0
   levelNow = 0
   memory.fill(levelStarts, 0, 17 * 4)
-}
-
-/** The next older memtable. May grow. */
-export function viewMemtable(address: usize): i32 {
-  const list = reallocate(memtables, memtableCount << 2, (memtableCount + 1) << 2)
-  if (list == 0) return NO_MEMORY
-  memtables = list
-  store<u32>(memtables + ((<usize>memtableCount) << 2), address as u32)
-  memtableCount++
   return OK
 }
 
-/** The next table; levels must not descend, level 0 comes newest first, others in key order. May grow. */
-export function viewTable(address: usize, level: u32): i32 {
-  const list = reallocate(tables, tableCount << 2, ((tableCount << 1) + 1) << 2)
-  if (list == 0) return NO_MEMORY
-  tables = list
+/** The next older memtable. */
+export function viewMemtable(address: usize): void {
+  store<u32>(memtables + ((<usize>memtableCount) << 2), address as u32)
+  memtableCount++
+}
+
+/** The next table; levels must not descend, level 0 comes newest first, others in key order. */
+export function viewTable(address: usize, level: u32): void {
+  assert(level < LEVELS_MAX, 'a level that there is not')
   while (levelNow < level) store<u32>(levelStarts + ((<usize>++levelNow) << 2), tableCount)
   store<u32>(tables + ((<usize>tableCount) << 2), address as u32)
   tableCount++
-  return OK
 }
 
 export function viewEnd(): void {
   while (levelNow < LEVELS_MAX) store<u32>(levelStarts + ((<usize>++levelNow) << 2), tableCount)
-}
-
-export function viewFree(): void {
-  free(memtables)
-  free(tables)
-  memtables = 0
-  tables = 0
-  viewBegin()
-  viewEnd()
 }
 
 // @ts-ignore: decorator
@@ -121,9 +114,10 @@ export function viewLevels(): u32 {
 /**
  * The newest version of the key with a sequence of at most `sequence`. OK: RESULT_ADDRESS, RESULT_BYTES, RESULT_KIND,
  * RESULT_SEQUENCE, RESULT_TIMESTAMP, and RESULT_EXTRA_1: 1 when it lies in a memtable; RESULT_TABLE: the memtable or table. NOT_FOUND, also
- * for a tombstone. Or what is needed to go on. The address holds until the next call that may grow or install.
+ * for a tombstone. Or what is needed to go on: then the call is made again, with `again` 1. The address holds until the next call that
+ * may grow or install.
  */
-export function viewFind(key: usize, keyBytes: u32, sequence: f64): i32 {
+export function viewFind(key: usize, keyBytes: u32, sequence: f64, again: u32): i32 {
   const at = <u64>sequence
   const hash = xxh64(key, keyBytes, hashSeed)
   for (let i: u32 = 0; i < memtableCount; i++) {
@@ -131,6 +125,7 @@ export function viewFind(key: usize, keyBytes: u32, sequence: f64): i32 {
     const record = memtableFind(m, key, keyBytes, hash, at)
     if (record != 0) return foundRecord(m, record)
   }
+  if (again == 0) lookupBegin()
   for (let i: u32 = 0, n = viewLevelCount(0); i < n; i++) {
     const table = <usize>load<u32>(tables + ((<usize>i) << 2))
     if (!tableCovers(table, key, keyBytes)) continue

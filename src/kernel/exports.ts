@@ -84,11 +84,11 @@ export interface KernelExports {
   ): number
 
   viewSetSeed(low: number, high: number): void
-  viewBegin(): void
-  viewMemtable(memtable: Address): number
-  viewTable(table: Address, level: number): number
+  viewBegin(memtables: number, tables: number): number
+  viewMemtable(memtable: Address): void
+  viewTable(table: Address, level: number): void
   viewEnd(): void
-  viewFind(key: number, keyBytes: number, sequence: number): number
+  viewFind(key: number, keyBytes: number, sequence: number, again: number): number
 
   scanBegin(
     flags: number,

@@ -8,8 +8,8 @@ import { SedgeError } from '../errors.ts'
 import { type Address, type KernelExports, Result, Status } from './exports.ts'
 import { KERNEL_BASE64 } from './kernel-binary.ts'
 import { LinearMemory } from './linear-memory.ts'
-import { bytesMax, readText, writeText } from './text.ts'
 import { Slab } from './slab.ts'
+import { bytesMax, readText, writeText } from './text.ts'
 
 const ABI_VERSION = 1
 
@@ -98,7 +98,7 @@ export class Kernel {
     const kernel = new Kernel(instance, protect)
     kernel.must(kernel.exports.blockCacheCreate(cacheBytes))
     kernel.seed(hashSeed)
-    kernel.exports.viewBegin()
+    kernel.must(kernel.exports.viewBegin(0, 0))
     kernel.exports.viewEnd()
     return kernel
   }
@@ -213,7 +213,16 @@ function guard(
   call: Call,
   state: { trapped: unknown },
   fail: (cause: unknown) => never,
-): (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number) => number {
+): (
+  a: number,
+  b: number,
+  c: number,
+  d: number,
+  e: number,
+  f: number,
+  g: number,
+  h: number,
+) => number {
   return (a, b, c, d, e, f, g, h) => {
     if (state.trapped !== undefined) fail(state.trapped)
     try {

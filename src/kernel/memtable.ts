@@ -122,9 +122,7 @@ export class Memtable {
   /** Closes the open frame, stating what is known to be synced; returns the arena's tail. */
   sealFrame(synced: SyncedPoint | undefined, valueBytes: number): number {
     const { distance, offset } = synced ?? { distance: NO_DISTANCE, offset: 0 }
-    return (
-      this.#kernel.exports.memtableSealFrame(this.address, distance, offset, valueBytes) >>> 0
-    )
+    return this.#kernel.exports.memtableSealFrame(this.address, distance, offset, valueBytes) >>> 0
   }
 
   /** Ends the segment with a seal frame; returns the arena's tail. */

@@ -77,9 +77,7 @@ function begin(kernel: Kernel, request: FillRequest): void {
     (end === undefined ? 0 : HAS_END) |
     (request.endInclusive ? END_INCLUSIVE : 0)
   const { sequence, entries, bytes } = request
-  kernel.must(
-    kernel.exports.scanBegin(flags, at, startBytes, endBytes, sequence, entries, bytes),
-  )
+  kernel.must(kernel.exports.scanBegin(flags, at, startBytes, endBytes, sequence, entries, bytes))
 }
 
 function decode(kernel: Kernel, request: FillRequest, more: boolean): Fill {

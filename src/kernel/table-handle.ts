@@ -51,8 +51,21 @@ export class TableHandle {
    * Verifies a block that lies in the staging region and enters it in the cache. `decoded` is the address of the
    * content when the caller decompressed it, else 0.
    */
-  install(offset: number, kind: number, at: number, stored: number, decoded: number): InstallOutcome {
-    const status = this.#kernel.exports.tableInstall(this.address, offset, kind, at, stored, decoded)
+  install(
+    offset: number,
+    kind: number,
+    at: number,
+    stored: number,
+    decoded: number,
+  ): InstallOutcome {
+    const status = this.#kernel.exports.tableInstall(
+      this.address,
+      offset,
+      kind,
+      at,
+      stored,
+      decoded,
+    )
     if (status === Status.OK) return 'installed'
     if (status === Status.NO_MEMORY) throw outOfMemory()
     return status === Status.CORRUPT ? 'corrupt' : 'unknown-format'

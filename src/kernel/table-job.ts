@@ -52,7 +52,7 @@ export class TableJob {
     this.#kernel = kernel
     this.#source = source
     const { snapshots } = options
-    const at = kernel.scratch(snapshots.length * 8 + 8)
+    const at = kernel.staging(snapshots.length * 8 + 8)
     const memory = kernel.memory.bytes
     snapshots.forEach((sequence, i) => memory.writeDoubleLE(sequence, at + i * 8))
     kernel.must(
@@ -119,10 +119,7 @@ export class TableJob {
     const r = this.#kernel.memory.results
     const length = r[Result.BYTES] as number
     if (length === 0) return
-    write(
-      this.#kernel.memory.view(r[Result.ADDRESS] as number, length),
-      r[Result.OFFSET] as number,
-    )
+    write(this.#kernel.memory.view(r[Result.ADDRESS] as number, length), r[Result.OFFSET] as number)
     this.#kernel.exports.jobDrained()
   }
 
@@ -159,10 +156,7 @@ export class TableJob {
   compress(compress: (content: Uint8Array) => Uint8Array): void {
     this.#kernel.exports.jobContent()
     const r = this.#kernel.memory.results
-    const content = this.#kernel.memory.view(
-      r[Result.ADDRESS] as number,
-      r[Result.BYTES] as number,
-    )
+    const content = this.#kernel.memory.view(r[Result.ADDRESS] as number, r[Result.BYTES] as number)
     const packed = compress(content)
     const at = this.#kernel.staging(packed.length)
     this.#kernel.memory.bytes.set(packed, at)
@@ -171,7 +165,7 @@ export class TableJob {
 
   /** Ends a table whose output is drained. */
   finishTable(): FinishedTable {
-    const at = this.#kernel.scratch(TABLE_HEADER_BYTES)
+    const at = this.#kernel.staging(TABLE_HEADER_BYTES)
     this.#kernel.exports.jobHeader(at)
     const { memory } = this.#kernel
     const r = Array.from(memory.results) as [number, ...number[]]

@@ -47,13 +47,14 @@ export class View {
     this.#source = source
   }
 
-  /** Memtables newest first; level 0 newest first, others in key order. */
+  /** Memtables newest first; level 0 newest first, others in key order. Throws `LIMIT` and stays as it was without memory. */
   set(memtables: readonly Memtable[], levels: readonly (readonly TableHandle[])[]): void {
     const { exports } = this.#kernel
-    exports.viewBegin()
-    for (const memtable of memtables) this.#kernel.must(exports.viewMemtable(memtable.address))
+    const tableCount = levels.reduce((sum, tables) => sum + tables.length, 0)
+    this.#kernel.must(exports.viewBegin(memtables.length, tableCount))
+    for (const memtable of memtables) exports.viewMemtable(memtable.address)
     levels.forEach((tables, level) => {
-      for (const table of tables) this.#kernel.must(exports.viewTable(table.address, level))
+      for (const table of tables) exports.viewTable(table.address, level)
     })
     exports.viewEnd()
   }
@@ -65,10 +66,10 @@ export class View {
   find(keyBytes: number, sequence: number): boolean {
     const { exports } = this.#kernel
     const key = this.#kernel.scratch(0)
-    let status = exports.viewFind(key, keyBytes, sequence)
+    let status = exports.viewFind(key, keyBytes, sequence, 0)
     while (status > Status.NOT_FOUND) {
       provide(this.#kernel, this.#source, status)
-      status = exports.viewFind(key, keyBytes, sequence)
+      status = exports.viewFind(key, keyBytes, sequence, 1)
     }
     return status === Status.OK
   }
