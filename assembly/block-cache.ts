@@ -14,6 +14,7 @@ import { xxh64 } from './xxh64'
 import { readVarint, varintValue } from './varint'
 import {
   BLOCK_FILTER,
+  BLOCK_INDEX,
   CODEC_LZ4,
   CODEC_NONE,
   CODEC_ZSTD,
@@ -29,6 +30,8 @@ import {
 
 export const TRAILER: u32 = 16
 export const BLOCK_HEADER: u32 = 24
+/** Offset and stored bytes of a block, in the value of an index entry. */
+const HANDLE_BYTES: usize = 12
 
 @unmanaged
 export class Frame {
@@ -341,6 +344,7 @@ function parse(frame: Frame): i32 {
     const status = parseEntry(frame, p, end, i)
     if (status != OK) return status
     p = parsedEnd
+    if (frame.kind == BLOCK_INDEX && !isIndexEntry(parsedStart)) return CORRUPT
     store<u32>(frame.offsets + ((<usize>i) << 2), (parsedStart - content) as u32)
     store<u32>(frame.heads + ((<usize>i) << 2), head32(parsedSuffix, parsedSuffixBytes))
     if (i > 0 && !ascends(frame)) return CORRUPT
@@ -362,7 +366,15 @@ let previousSequence: u64 = 0
 
 function ascends(frame: Frame): bool {
   const order = compareBytes(previousSuffix, previousSuffixBytes, parsedSuffix, parsedSuffixBytes)
-  return order < 0 || (order == 0 && previousSequence > parsedSequence)
+  if (order != 0) return order < 0
+  // The versions of one key may end several blocks, which then have the same index key.
+  return frame.kind == BLOCK_INDEX || previousSequence > parsedSequence
+}
+
+/** True if the entry parsed last is one of an index: a put of one handle, or of two. */
+function isIndexEntry(start: usize): bool {
+  const valueBytes = parsedEnd - parsedSuffix - (parsedSuffixBytes as usize)
+  return load<u8>(start) == 1 && (valueBytes == HANDLE_BYTES || valueBytes == 2 * HANDLE_BYTES)
 }
 
 function parseEntry(frame: Frame, start: usize, end: usize, i: u32): i32 {

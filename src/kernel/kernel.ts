@@ -56,6 +56,16 @@ export interface Need {
   readonly kind: number
 }
 
+export interface KernelCounters {
+  /** Bytes of blocks in the cache. */
+  readonly cacheBytes: number
+  readonly cacheHits: number
+  readonly cacheMisses: number
+  readonly filterChecks: number
+  readonly filterNegatives: number
+  readonly filterFalsePositives: number
+}
+
 export class Kernel {
   readonly exports: KernelExports
   readonly memory: LinearMemory
@@ -167,6 +177,22 @@ export class Kernel {
     const bytes = this.memory.bytes
     if (form === 'utf8') return readText(bytes, at, length)
     return this.slab.take(bytes, at, length, form === 'buffer')
+  }
+
+  /** Counters of the block cache and the filters, from the start; zeros once trapped. */
+  counters(): KernelCounters {
+    const zeros = this.#trapped
+    if (!zeros) this.exports.readCounters()
+    const r = this.memory.results
+    const word = (i: number): number => (zeros ? 0 : (r[i] as number))
+    return {
+      cacheBytes: zeros ? 0 : this.exports.blockCacheBytes() >>> 0,
+      cacheHits: word(0),
+      cacheMisses: word(1),
+      filterChecks: word(2),
+      filterNegatives: word(3),
+      filterFalsePositives: word(4),
+    }
   }
 
   /** What the last NEED_BLOCK or NEED_TABLE asked for. */

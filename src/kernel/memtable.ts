@@ -153,6 +153,11 @@ export class Memtable {
     return this.#kernel.exports.memtableIndexBytes(this.address) >>> 0
   }
 
+  /** Records that are in no sorted run yet. */
+  get unsorted(): number {
+    return this.#kernel.exports.memtableUnsorted(this.address) >>> 0
+  }
+
   /** One step of sorting, a few milliseconds at most; false when there is nothing left to do. */
   sortStep(): boolean {
     const status = this.#kernel.exports.memtableSortStep(this.address, 1)

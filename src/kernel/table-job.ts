@@ -3,6 +3,7 @@
  *
  * Call protocol: new (addMemtable | addTables)* startTable start (step answer)* free. Each step says what it wants next.
  */
+import { assert } from '../util/assert.ts'
 import { type Address, Result, Status } from './exports.ts'
 import { halves, type Kernel, outOfMemory } from './kernel.ts'
 import type { Memtable } from './memtable.ts'
@@ -66,8 +67,9 @@ export class TableJob {
     )
   }
 
-  /** Every record of a memtable that has been sorted. */
+  /** Every record of a memtable. Requires that it has been sorted to the end. */
   addMemtable(memtable: Memtable): void {
+    assert(memtable.unsorted === 0, 'a job over a memtable that is not sorted')
     this.#kernel.must(this.#kernel.exports.jobAddMemtable(memtable.address))
   }
 
@@ -128,7 +130,7 @@ export class TableJob {
     return this.#kernel.exports.jobEndOffset()
   }
 
-  /** The value that a `value` outcome wants copied. */
+  /** The value that a `value` outcome wants copied. To be asked first: any other call makes it forgotten. */
   value(): ChunkedValue {
     const r = this.#kernel.memory.results
     const where = r[Result.TABLE] as number
@@ -152,7 +154,7 @@ export class TableJob {
     this.#kernel.exports.jobValueAt(offset)
   }
 
-  /** Compresses the waiting block with `compress`; `undefined` from it stores the block as it is. */
+  /** Compresses the waiting block with `compress`; what is empty or saves too little is not used [TBL-4]. */
   compress(compress: (content: Uint8Array) => Uint8Array): void {
     this.#kernel.exports.jobContent()
     const r = this.#kernel.memory.results

@@ -40,8 +40,8 @@ function sharedPrefix(keys: readonly Uint8Array[]): Uint8Array {
   return first.subarray(0, length)
 }
 
-/** The entries of a content. Throws when a rule is broken. */
-export function decodeBlock(content: Uint8Array): Entry[] {
+/** The entries of a content. Throws when a rule is broken. Keys of an index block may repeat. */
+export function decodeBlock(content: Uint8Array, isIndex = false): Entry[] {
   const count = readNumber(content, 0, 4)
   const prefixBytes = readNumber(content, 4, 4)
   const baseSequence = readNumber(content, 8, 8)
@@ -75,7 +75,8 @@ export function decodeBlock(content: Uint8Array): Entry[] {
       entry.key.length === 0 ||
       entry.sequence >= 2 ** 53 ||
       ![1, 2, 3].includes(entry.kind) ||
-      (i > 0 && compareEntries(entries[i - 1]!, entry) >= 0),
+      (i > 0 && compareEntries(entries[i - 1]!, entry) >= (isIndex ? 1 : 0)) ||
+      (isIndex && (entry.kind !== 1 || ![12, 24].includes(entry.value.length))),
   )
   if (bad) throw new Error('an entry breaks a rule')
   return entries

@@ -199,8 +199,8 @@ export function decodeTable(file: Uint8Array, options: TableOptions): DecodedTab
     return openBlock(stored, identity, block.offset)
   }
   const entries: Entry[] = []
-  for (const partitionEntry of decodeBlock(open('top', footer, 20))) {
-    const partitionBlock = decodeBlock(open('partition', partitionEntry.value, 0))
+  for (const partitionEntry of decodeBlock(open('top', footer, 20), true)) {
+    const partitionBlock = decodeBlock(open('partition', partitionEntry.value, 0), true)
     check(sameBytes(partitionBlock.at(-1)!.key, partitionEntry.key), 'key of a partition')
     const from = entries.length
     for (const { key, value } of partitionBlock) {

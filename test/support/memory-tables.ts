@@ -7,7 +7,12 @@ import type { Address } from '../../src/kernel/exports.ts'
 import type { Kernel, Need } from '../../src/kernel/kernel.ts'
 import { Memtable } from '../../src/kernel/memtable.ts'
 import { TableHandle } from '../../src/kernel/table-handle.ts'
-import { type FinishedTable, TableJob, type TableJobOptions } from '../../src/kernel/table-job.ts'
+import {
+  Codec,
+  type FinishedTable,
+  TableJob,
+  type TableJobOptions,
+} from '../../src/kernel/table-job.ts'
 import type { BlockSource, ChunkedValue } from '../../src/kernel/view.ts'
 import { CHUNKS, type Entry } from '../reference/entry.ts'
 import { join, readNumber } from '../reference/little-endian.ts'
@@ -72,9 +77,12 @@ export class MemoryTables implements BlockSource {
   readonly tables: Map<Address, MemoryTable> = new Map()
   /** Value files by the memtable that refers to them. */
   readonly #valueFiles = new Map<Address, { file: Uint8Array; identity: bigint }>()
-  #nextNumber = 1
+  /** Number of the next memtable or table. */
+  nextNumber = 1
   /** Blocks that were asked for so far. */
   reads = 0
+  /** Undoes the codec of `JobSetup.compress`. */
+  decompress: ((payload: Uint8Array) => Uint8Array) | undefined
 
   constructor(kernel: Kernel) {
     this.kernel = kernel
@@ -86,7 +94,7 @@ export class MemoryTables implements BlockSource {
     const room = ordered.reduce((sum, { key, value }) => sum + 56 + key.length + value.length, 4096)
     const memtable = new Memtable(this.kernel, room)
     const firstSequence = ordered[0]?.sequence ?? 1
-    const number = this.#nextNumber++
+    const number = this.nextNumber++
     const header: SegmentHeader = {
       ...{ storeId: STORE_ID, number, previous: 0, epoch: 1 },
       ...{ firstSequence, baseTimestamp },
@@ -141,7 +149,7 @@ export class MemoryTables implements BlockSource {
     let parts: Uint8Array[] = []
     let number = 0
     const begin = (): void => {
-      number = this.#nextNumber++
+      number = this.nextNumber++
       const identity = tableIdentity(STORE_ID, number)
       job.startTable(number, identity, setup.codec ?? 0, setup.bitsPerKey ?? 10)
       parts = []
@@ -155,13 +163,10 @@ export class MemoryTables implements BlockSource {
       if (outcome === 'output') drain()
       if (outcome === 'compress') job.compress(setup.compress ?? ((content) => content))
       if (outcome === 'value') {
+        const value = this.value(job.value())
         drain()
-        const chunks = encodeChunks(
-          this.value(job.value()),
-          tableIdentity(STORE_ID, number),
-          job.end,
-        )
         const offset = job.end
+        const chunks = encodeChunks(value, tableIdentity(STORE_ID, number), offset)
         for (let at = 0; at < chunks.length; at += 50_000) {
           job.foreign(chunks.subarray(at, at + 50_000))
         }
@@ -228,9 +233,14 @@ export class MemoryTables implements BlockSource {
     const { handle, file } = this.tables.get(need.table)!
     const { offset, bytes, kind } = need
     this.reads++
-    const at = this.kernel.staging(bytes)
-    this.kernel.memory.bytes.set(file.subarray(offset, offset + bytes), at)
-    const outcome = handle.install(offset, kind, at, bytes, 0)
+    const stored = file.subarray(offset, offset + bytes)
+    const isForeign = stored.length > 16 && stored.at(-16) === Codec.ZSTD
+    const content = isForeign ? this.decompress?.(stored.subarray(0, -16)) : undefined
+    const at = this.kernel.staging(bytes + (content?.length ?? 0))
+    this.kernel.memory.bytes.set(stored, at)
+    if (content !== undefined) this.kernel.memory.bytes.set(content, at + bytes)
+    const decoded = content === undefined ? 0 : at + bytes
+    const outcome = handle.install(offset, kind, at, bytes, decoded)
     if (outcome === 'unknown-format') throw new SedgeError('FORMAT', 'a block of the future')
     if (outcome === 'corrupt') this.damaged(need.table, offset)
   }
