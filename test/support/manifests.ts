@@ -6,11 +6,15 @@ import type { FileSystem } from '../../src/env/file-system.ts'
 import { MemoryFileSystem } from '../../src/env/memory-file-system.ts'
 import { SedgeError } from '../../src/errors.ts'
 import { readClosed } from '../../src/version/closed-statement.ts'
-import { Manifest } from '../../src/version/manifest.ts'
+import { type CreateOptions, Manifest } from '../../src/version/manifest.ts'
 import type { TableMeta } from '../../src/version/table-meta.ts'
 import { tableMeta } from './table-metas.ts'
 
-export const OPTIONS = { storeId: new Uint8Array(16).fill(7), hashSeed: 99n, maxLevels: 7 }
+export const OPTIONS: CreateOptions = {
+  storeId: new Uint8Array(16).fill(7),
+  hashSeed: 99n,
+  maxLevels: 7,
+}
 
 /** Adds tables with keys of 4 KB and removes older ones; returns the greatest length of the manifest. */
 export function edits(manifest: Manifest, count: number, from = 0): number {
