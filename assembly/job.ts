@@ -150,10 +150,13 @@ function stripeOf(sequence: u64): u32 {
   return low
 }
 
-/** Decides on the current entry. OK, NO_MEMORY, or CORRUPT for entries that are not in order. */
+/**
+ * Decides on the current entry. OK, NO_MEMORY, or CORRUPT for entries that are not in order. An entry that two inputs share counts once:
+ * a repair may read a table together with what it was made from.
+ */
 function decide(c: Cursor): i32 {
   const order = hasKey ? compareBytes(c.key, c.keyBytes, lastKey, lastKeyBytes) : 1
-  if (order < 0 || (order == 0 && c.sequence >= lastSequence)) return corrupt(c.source, 0)
+  if (order < 0 || (order == 0 && c.sequence > lastSequence)) return corrupt(c.source, 0)
   fresh = order != 0
   lastSequence = c.sequence
   const stripe = stripeOf(c.sequence)
@@ -203,6 +206,11 @@ function closeTable(b: TableBuilder): i32 {
   return TABLE_DONE
 }
 
+/** True if the current entry should begin a new table. Chunks that were copied for it have decided: they are in this one. */
+function wantsTable(b: TableBuilder): bool {
+  return fresh && valueOffset == 0 && b.entries > 0 && tablesLeft > 1 && tableBuilderEnd(b) >= tableBytes
+}
+
 /** Goes on for at most `entries` entries. May grow. */
 export function jobStep(entries: u32): i32 {
   const m = changetype<Merge>(merge)
@@ -229,7 +237,7 @@ export function jobStep(entries: u32): i32 {
       if (status != OK) return status
     }
     if (keeping) {
-      if (fresh && b.entries > 0 && tablesLeft > 1 && tableBuilderEnd(b) >= tableBytes) return closeTable(b)
+      if (wantsTable(b)) return closeTable(b)
       const status = keep(b, c)
       if (status == COMPRESS) {
         consumed = true

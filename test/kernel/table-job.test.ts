@@ -142,6 +142,30 @@ describe('kernel/table-job', () => {
       expect(copy.finished.checksum).to.equal(fileChecksum(again))
     })
 
+    it('end before the chunks of a value, never between them and their entry [TBL-9, KRN-10]', () => {
+      const random = seededRandom(testSeed())
+      const value = (): Uint8Array => random.bytes(random.pick([10, 65_536, 70_000]))
+      const entries = Array.from({ length: 12 }, (_, i): Entry => {
+        const entry = {
+          key: bytesOf(`key ${i + 10}`),
+          sequence: i + 1,
+          timestamp: 0,
+          value: value(),
+        }
+        return { ...entry, kind: entry.value.length < 65_536 ? PUT : CHUNKS }
+      })
+      for (const tableBytes of [1, 60_000, 100_000]) {
+        const made = store.build(entries, { options: { tableBytes, tables: 20 } })
+        let from = 0
+        for (const table of made) {
+          const mine = entries.slice(from, (from += table.finished.entries))
+          const twin = encodeTable(mine, optionsOf(table), (entry) => entry.value)
+          expect(sameBytes(table.file, twin)).to.equal(true)
+        }
+        expect(from).to.equal(entries.length)
+      }
+    })
+
     it('may be compressed by a codec from outside [TBL-4, KRN-10]', () => {
       const random = seededRandom(testSeed())
       const shape = { keys: randomKeys(random, 300), count: 900 }

@@ -1,5 +1,6 @@
 /** Random keys and entries for tests of the kernel, and how its results are looked at. */
 
+import { Buffer } from 'node:buffer'
 import type { Kernel } from '../../src/kernel/kernel.ts'
 import { type FillRequest, fill } from '../../src/kernel/scan.ts'
 import type { BlockSource, ChunkedValue, View } from '../../src/kernel/view.ts'
@@ -63,6 +64,17 @@ export function look(
   const { foundKind: kind, foundSequence, foundTimestamp: timestamp } = view
   const value = kernel.memory.copy(view.foundAt, view.foundBytes)
   return { key, kind, sequence: foundSequence, timestamp, value }
+}
+
+/** An entry as one text, which compares much faster than the entry itself. */
+export function show(entry: Entry | undefined): string {
+  if (entry === undefined) return 'absent'
+  const { kind, sequence, timestamp, key, value } = entry
+  return `${kind} @${sequence} t${timestamp} ${showBytes(key)} = ${showBytes(value)}`
+}
+
+export function showBytes(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('base64')
 }
 
 /** The whole range, as bytes, in fills of a size that takes all of a small range at once. */
