@@ -5,7 +5,7 @@
 import * as abi from './abi'
 import { free, reallocate } from './memory'
 import { cacheHits, cacheMisses } from './block-cache'
-import { dropped, jobBuilder, shadowed } from './job'
+import { dropped, jobBuilder, jobTableStarted, shadowed } from './job'
 import { Replay } from './memtable'
 import {
   tableBuilderCompressed,
@@ -135,6 +135,7 @@ export { jobBegin, jobLists, jobAddMemtable, jobAddTables, jobStart, jobStep, jo
 export function jobTable(number: f64, identityLow: u32, identityHigh: u32, codec: u32, bitsPerKey: u32): void {
   const identity = (<u64>identityHigh << 32) | identityLow
   tableBuilderStart(jobBuilder(), number, identity, codec, bitsPerKey, viewHashSeed())
+  jobTableStarted()
 }
 
 /** RESULT_ADDRESS, RESULT_BYTES: what to write; RESULT_OFFSET: where in the file. */

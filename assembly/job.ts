@@ -67,6 +67,8 @@ let valueOffset: u64 = 0
 const reference: usize = memory.data(16, 8)
 /** The table is being closed: its last block has been asked for. */
 let closing: bool = false
+/** A table has been started and not been closed. */
+let isOpen: bool = false
 export let shadowed: u32 = 0
 export let dropped: f64 = 0
 
@@ -103,6 +105,7 @@ export function jobEnd(): void {
   decided = false
   consumed = false
   closing = false
+  isOpen = false
   valueOffset = 0
   shadowed = 0
   dropped = 0
@@ -132,6 +135,11 @@ export function jobAddTables(list: usize, count: u32): i32 {
 
 export function jobStart(): void {
   mergeToEnds(changetype<Merge>(merge))
+}
+
+/** Notes that the builder has begun another table. */
+export function jobTableStarted(): void {
+  isOpen = true
 }
 
 export function jobBuilder(): TableBuilder {
@@ -202,6 +210,7 @@ function closeTable(b: TableBuilder): i32 {
   status = tableBuilderFinish(b)
   if (status != OK) return status
   closing = false
+  isOpen = false
   if (tablesLeft > 0) tablesLeft--
   return TABLE_DONE
 }
@@ -230,7 +239,7 @@ export function jobStep(entries: u32): i32 {
       if (ready != OK) return ready
     }
     const current = mergeCurrent(m)
-    if (current == 0) return b.entries > 0 ? closeTable(b) : DONE
+    if (current == 0) return isOpen && b.entries > 0 ? closeTable(b) : DONE
     const c = changetype<Cursor>(current)
     if (!decided) {
       const status = decide(c)

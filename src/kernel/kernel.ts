@@ -161,6 +161,13 @@ export class Kernel {
     return this.#staging
   }
 
+  /** Gives the staging region back, after something large went through it. */
+  releaseStaging(): void {
+    this.exports.stagingFree()
+    this.#staging = 0
+    this.#stagingBytes = 0
+  }
+
   /** Writes a key to the start of the scratch, leaving room for `more` bytes behind it; returns its length. */
   scratchKey(key: string | Uint8Array, more = 0): number {
     const at = this.scratch(bytesMax(key) + more + 8)

@@ -47,7 +47,9 @@ export type StepOutcome = 'more' | 'output' | 'value' | 'compress' | 'table' | '
 export class TableJob {
   readonly #kernel: Kernel
   readonly #source: BlockSource
-  #lists: number[] = []
+  /** How many of the pending tables each list has. */
+  readonly #lists: number[] = []
+  readonly #pending: Address[] = []
 
   constructor(kernel: Kernel, source: BlockSource, options: TableJobOptions) {
     this.#kernel = kernel
@@ -55,16 +57,12 @@ export class TableJob {
     const { snapshots } = options
     const at = kernel.staging(snapshots.length * 8 + 8)
     const memory = kernel.memory.bytes
-    snapshots.forEach((sequence, i) => memory.writeDoubleLE(sequence, at + i * 8))
-    kernel.must(
-      kernel.exports.jobBegin(
-        at,
-        snapshots.length,
-        options.dropTombstones ? 1 : 0,
-        options.tableBytes,
-        options.tables,
-      ),
-    )
+    for (const [i, sequence] of snapshots.entries()) memory.writeDoubleLE(sequence, at + i * 8)
+    const { dropTombstones, tableBytes, tables } = options
+    const drop = dropTombstones ? 1 : 0
+    const status = kernel.exports.jobBegin(at, snapshots.length, drop, tableBytes, tables)
+    if (status !== Status.OK) this.free()
+    kernel.must(status)
   }
 
   /** Every record of a memtable. Requires that it has been sorted to the end. */
@@ -79,14 +77,12 @@ export class TableJob {
     this.#pending.push(...tables.map((table) => table.address))
   }
 
-  readonly #pending: Address[] = []
-
   /** Begins to merge. The lists of tables lie in the staging of the job from here on. */
   start(): void {
     const at = this.#kernel.exports.jobLists(this.#pending.length * 4 + 4) >>> 0
     if (at === 0) throw outOfMemory()
     const memory = this.#kernel.memory.bytes
-    this.#pending.forEach((address, i) => memory.writeUInt32LE(address, at + i * 4))
+    for (const [i, table] of this.#pending.entries()) memory.writeUInt32LE(table, at + i * 4)
     let offset = at
     for (const count of this.#lists) {
       this.#kernel.must(this.#kernel.exports.jobAddTables(offset, count))

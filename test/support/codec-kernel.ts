@@ -94,38 +94,43 @@ export class CodecKernel {
 
 /** A fresh instance. */
 export async function codecKernel(target: CodecTarget): Promise<CodecKernel> {
-  const binary = await codecBinary(target)
+  const binary = await assemblyBinary(ENTRY, target)
   return new CodecKernel(instantiateSync<CodecExports>(binary, {}).exports)
 }
 
 const ENTRY = 'test/kernel/assembly/codecs.ts'
+const OUT_FILE = 'test.wasm'
 
-async function codecBinary(target: CodecTarget): Promise<Uint8Array<ArrayBuffer>> {
+/** The module that exports what `entry`, a file of test/kernel/assembly/, does. */
+export async function assemblyBinary(
+  entry: string,
+  target: CodecTarget,
+): Promise<Uint8Array<ArrayBuffer>> {
   const sources = readdirSync(projectPath('assembly')).filter((name) => name.endsWith('.ts'))
   const hash = createHash('sha256').update(`${version} ${target}`)
-  for (const file of ['asconfig.json', ENTRY, ...sources.map((name) => `assembly/${name}`)]) {
+  for (const file of ['asconfig.json', entry, ...sources.map((name) => `assembly/${name}`)]) {
     hash.update(`\0${file}\0`).update(projectText(file))
   }
   const kept = join(tmpdir(), `sedgedb-codecs-${hash.digest('hex').slice(0, 24)}.wasm`)
   if (!existsSync(kept)) {
     const fresh = `${kept}.${process.pid}`
-    writeFileSync(fresh, await compile(target))
+    writeFileSync(fresh, await compile(entry, target))
     renameSync(fresh, kept)
   }
   return new Uint8Array(readFileSync(kept))
 }
 
-async function compile(target: CodecTarget): Promise<Uint8Array> {
+async function compile(entry: string, target: CodecTarget): Promise<Uint8Array> {
   let binary: Uint8Array | undefined
-  const { error, stderr } = await main([ENTRY, '--target', target, '--outFile', 'codecs.wasm'], {
+  const { error, stderr } = await main([entry, '--target', target, '--outFile', OUT_FILE], {
     readFile: (name) => (name === 'asconfig.json' ? options() : readSource(name)),
     writeFile: (name, contents) => {
-      if (name === 'codecs.wasm' && typeof contents !== 'string') binary = contents
+      if (name === OUT_FILE && typeof contents !== 'string') binary = contents
     },
     listFiles: () => [],
   })
   if (error !== null || binary === undefined) {
-    throw new Error(`${ENTRY} does not compile: ${stderr.toString()}`, { cause: error })
+    throw new Error(`${entry} does not compile: ${stderr.toString()}`, { cause: error })
   }
   return binary
 }
