@@ -37,7 +37,7 @@ export type {
   StoreEvent,
   VerifyReport,
 } from './engine/engine-types.ts'
-export type { Open } from './engine/open.ts'
+export { type Open, open } from './engine/open.ts'
 export type { CompressionName, OpenOptions, RecoveryMode } from './engine/options.ts'
 export type { Snapshot } from './engine/snapshot.ts'
 export type { DirectoryLock, File, FileStatus, FileSystem } from './env/file-system.ts'

@@ -4,14 +4,10 @@
  */
 import { NodeFileSystem } from '../env/node-file-system.ts'
 import { serveJobs } from '../env/worker-host.ts'
-import { adoptKernelModule, type KernelModule } from '../kernel/kernel.ts'
+import { adoptKernelModule } from '../kernel/kernel.ts'
 import { loadChecksums } from '../util/checksum.ts'
 import { type Job, runJob } from './run-job.ts'
-
-/** What `setup` of the pool's configuration returns. */
-export interface WorkerSetup {
-  readonly kernel: KernelModule
-}
+import type { WorkerSetup } from './worker-setup.ts'
 
 async function main(): Promise<void> {
   await loadChecksums()

@@ -5,6 +5,7 @@ import { nodeEnvironment } from '../env/environment.ts'
 import { type AnyEncoding, codecFor, type Decoded } from '../key/encoding.ts'
 import { optionalOptions, ownOption } from '../util/own-option.ts'
 import { Database } from './database.ts'
+import { Engine } from './engine.ts'
 import type { EngineLike } from './engine-types.ts'
 import { type OpenOptions, type ResolvedOptions, resolveOptions } from './options.ts'
 
@@ -47,3 +48,5 @@ function checkPath(path: unknown): void {
     throw new RangeError('path must not be empty and must not contain a null character')
   }
 }
+
+export const open: Open = openWith((path, options) => Engine.open(path, options))

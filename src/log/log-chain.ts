@@ -6,6 +6,7 @@
  *
  * Knows nothing of promises, flushes or the manifest.
  */
+import { writeFully } from '../env/file-io.ts'
 import type { FileSystem } from '../env/file-system.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { Memtable, SyncedPoint } from '../kernel/memtable.ts'
@@ -76,6 +77,7 @@ export interface ChainOptions {
   readonly valueName: (number: number) => string
 }
 
+const PROBE_BYTES = 65_536
 /** Largest difference between a record's time and its segment's, in milliseconds. */
 const TIMESTAMP_SPAN = 2 ** 31 - 1
 
@@ -164,11 +166,13 @@ export class LogChain {
     return timestamp - this.#baseTimestamp
   }
 
-  /** Writes what is pending as one frame. Throws what the file system throws; then call `fail`. */
-  write(): void {
+  /** Writes what is pending as one frame; returns its bytes. Throws what the file system throws; then call `fail`. */
+  write(): number {
     const writer = this.#open?.writer
-    if (writer === undefined || writer.isWritten) return
-    this.bytesWritten += writer.write(this.syncedPoint(writer.number))
+    if (writer === undefined || writer.isWritten) return 0
+    const bytes = writer.write(this.syncedPoint(writer.number))
+    this.bytesWritten += bytes
+    return bytes
   }
 
   /** Seals the open segment; afterwards none is open. Throws what the file system throws; then call `fail`. */
@@ -199,6 +203,18 @@ export class LogChain {
     this.#unsealed = undefined
   }
 
+  /** Finds out whether there is space: writes a file named `name` and removes it. Throws what the file system throws. */
+  probe(name: string): void {
+    const path = `${this.#options.directory}/${name}`
+    const file = this.#fs.open(path, 'create')
+    try {
+      writeFully(file, new Uint8Array(PROBE_BYTES), 0)
+    } finally {
+      file.close()
+      this.#fs.remove(path)
+    }
+  }
+
   /** What is known to be on disk: that segment up to that offset, and all before it. Told from segment `from`. */
   syncedPoint(from: number): SyncedPoint | undefined {
     let point: SyncedPoint | undefined
@@ -221,10 +237,17 @@ export class LogChain {
     }
   }
 
-  /** Forgets a segment that has become a table, and closes its files. Its memtable must not be in the view any more. */
-  release(segment: LiveSegment): void {
+  /** Takes a segment that has become a table out of the chain. Its memtable stays until `dispose`. */
+  forget(segment: LiveSegment): void {
     const index = this.#segments.indexOf(segment)
     if (index >= 0) this.#segments.splice(index, 1)
+    if (segment.writer !== undefined && this.#unsealed === segment.writer) {
+      this.#unsealed = undefined
+    }
+  }
+
+  /** Closes the files of a forgotten segment and frees its memtable, which must not be in the view any more. */
+  dispose(segment: LiveSegment): void {
     segment.writer?.close()
     if (!this.#kernel.trapped) segment.memtable.free()
   }

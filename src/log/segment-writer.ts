@@ -42,6 +42,7 @@ export class SegmentWriter {
   #directorySynced = false
   #sealed = false
   #closed = false
+  #syncing = 0
 
   /** Creates the files. `charge` is the sum of 56 + key + inline value that the segment must hold. */
   constructor(
@@ -183,37 +184,45 @@ export class SegmentWriter {
     const { written, values } = this.#begin()
     if (this.#valueSynced < values) this.#values?.sync()
     if (this.#synced < written) this.#log.sync()
-    this.#syncDirectory()
     this.#end(written, values)
   }
 
+  /** The same without blocking. A segment that is closed meanwhile has become a table, which is durable. */
   async syncAsync(): Promise<void> {
+    if (this.#closed) return
     const { written, values } = this.#begin()
-    if (this.#valueSynced < values) await this.#values?.syncAsync()
-    if (this.#synced < written && !this.#closed) await this.#log.syncAsync()
-    this.#syncDirectory()
-    this.#end(written, values)
+    this.#syncing++
+    try {
+      if (this.#valueSynced < values) await this.#values?.syncAsync()
+      if (this.#synced < written) await this.#log.syncAsync()
+      this.#end(written, values)
+    } finally {
+      this.#syncing--
+      if (this.#closed && this.#syncing === 0) this.#closeFiles()
+    }
   }
 
   #begin(): { written: number; values: number } {
     return { written: this.#written, values: this.#valueWritten }
   }
 
-  #syncDirectory(): void {
-    if (this.#directorySynced) return
-    this.#fs.syncDirectory(this.paths.directory)
-    this.#directorySynced = true
-  }
-
   #end(written: number, values: number): void {
+    if (!this.#directorySynced) {
+      this.#fs.syncDirectory(this.paths.directory)
+      this.#directorySynced = true
+    }
     this.#synced = Math.max(this.#synced, written)
     this.#valueSynced = Math.max(this.#valueSynced, values)
   }
 
-  /** Closes the files. Idempotent. Does not free the memtable. */
+  /** Closes the files, once no sync is in flight. Idempotent. Does not free the memtable. */
   close(): void {
     if (this.#closed) return
     this.#closed = true
+    if (this.#syncing === 0) this.#closeFiles()
+  }
+
+  #closeFiles(): void {
     this.#log.close()
     this.#values?.close()
   }

@@ -1,0 +1,339 @@
+/**
+ * Flushes and compactions: what to start, what to do with the results, and who has to wait for them.
+ *
+ *   sealed segment ─► flush job ─► result kept until all older segments are done ─► manifest, view, files removed
+ *
+ * Flushes install in segment order. At most one compaction runs. Nothing that fails is forgotten: it is told, and tried again.
+ */
+import { flushMemtable, type FlushJob } from '../compaction/flush-job.ts'
+import type { Output } from '../compaction/table-output.ts'
+import { ioError } from '../env/file-io.ts'
+import { SedgeError } from '../errors.ts'
+import type { LiveSegment } from '../log/log-chain.ts'
+import { logFileName, valueFileName } from '../version/file-names.ts'
+import { Compactor } from './compactor.ts'
+import { Executor, type JobResult, type Ticket } from './executor.ts'
+import { asSedgeError, type Store } from './store.ts'
+
+interface Flush {
+  readonly segment: LiveSegment
+  readonly startedAt: number
+  /** Undefined while the job runs. */
+  output: Output | undefined
+  attempts: number
+}
+
+/** Level-0 tables beyond which acknowledgements are delayed, and beyond which writers wait. */
+const LEVEL0_SLOW = 12
+const LEVEL0_STOP = 24
+/** Memtables at which acknowledgements are delayed: one is being written, two wait. */
+const MEMTABLES_SLOW = 3
+const DELAY_MS = 1
+const RETRY_MS_LEAST = 100
+const RETRY_MS_MOST = 5000
+const SORT_MS = 2
+
+export class Background {
+  readonly #store: Store
+  readonly #executor: Executor
+  readonly #compactor: Compactor
+  readonly #flushes = new Map<LiveSegment, Flush>()
+  /** Called whenever something was installed or has failed. */
+  #watchers: (() => void)[] = []
+  #isStopped = false
+  #isSorting = false
+  /** The failure that keeps flushes from going on, until one succeeds. */
+  #blocked: SedgeError | undefined
+  #tickets = new Set<Ticket>()
+
+  constructor(store: Store) {
+    this.#store = store
+    this.#executor = new Executor(store.env, store.options.workers === 1)
+    this.#compactor = new Compactor(store, this.#executor, () => this.#notify())
+  }
+
+  get compactor(): Compactor {
+    return this.#compactor
+  }
+
+  // -------------------------------------------------------------------------------------------------
+  // Flushing
+
+  /** Segments that wait to become tables. */
+  get sealed(): readonly LiveSegment[] {
+    return this.#store.chain.segments.filter((segment) => segment !== this.#store.chain.open)
+  }
+
+  /** Starts a flush of every sealed segment that has none yet. */
+  flushSealed(): void {
+    if (this.#isStopped) return
+    for (const segment of this.sealed) {
+      if (!this.#flushes.has(segment)) this.#startFlush(segment)
+    }
+    this.#install()
+  }
+
+  #startFlush(segment: LiveSegment): void {
+    const startedAt = this.#store.env.monotonic()
+    const flush: Flush = { segment, startedAt, output: undefined, attempts: 0 }
+    this.#flushes.set(segment, flush)
+    if (segment.memtable.count === 0) flush.output = { tables: [], bytesWritten: 0, dropped: 0 }
+    else this.#runFlush(flush)
+  }
+
+  #runFlush(flush: Flush): void {
+    const { segment } = flush
+    let job: FlushJob
+    try {
+      job = this.#flushJob(segment)
+    } catch (error) {
+      this.#flushFailed(flush, error)
+      return
+    }
+    const ticket = this.#executor.run(job, (result) => {
+      this.#tickets.delete(ticket)
+      this.#flushDone(flush, job, result)
+    })
+    this.#tickets.add(ticket)
+  }
+
+  #flushJob(segment: LiveSegment): FlushJob {
+    const { directory, storeId, hashSeed, live, manifest, options } = this.#store
+    return {
+      type: 'flush',
+      priority: 'high',
+      directory,
+      storeId,
+      hashSeed,
+      segment: segment.number,
+      length: segment.length,
+      snapshots: live.list(),
+      tableNumber: manifest?.allocateNumber() ?? 0,
+      bitsPerKey: options.bloomBitsPerKey,
+    }
+  }
+
+  #flushDone(flush: Flush, job: FlushJob, result: JobResult): void {
+    if (this.#isStopped) return
+    if (result.ok) {
+      flush.output = result.output
+      this.#install()
+      return
+    }
+    const error = asSedgeError(result.error)
+    if (error.code === 'CORRUPTION' && flush.segment.writer !== undefined) {
+      this.#store.reportError(error)
+      this.#flushFromMemory(flush, job)
+      return
+    }
+    this.#flushFailed(flush, error)
+  }
+
+  /** The file does not read back, but the arena that it was written from is still good. */
+  #flushFromMemory(flush: Flush, job: FlushJob): void {
+    const { env, kernel } = this.#store
+    const { memtable, identity } = flush.segment
+    const steps = flushMemtable(env.fs, kernel, job, memtable, identity)
+    const ticket = this.#executor.inline.run(true, steps, (result) => {
+      this.#tickets.delete(ticket)
+      if (this.#isStopped) return
+      if (result.ok) {
+        flush.output = result.output
+        this.#install()
+      } else {
+        this.#flushFailed(flush, result.error)
+      }
+    })
+    this.#tickets.add(ticket)
+  }
+
+  #flushFailed(flush: Flush, error: unknown): void {
+    const reason = asSedgeError(error)
+    this.#blocked = reason
+    this.#store.reportError(reason)
+    this.#notify()
+    const wait = Math.min(RETRY_MS_LEAST * 2 ** flush.attempts++, RETRY_MS_MOST)
+    this.#store.env.delay(wait, () => {
+      if (!this.#isStopped && this.#flushes.get(flush.segment) === flush) this.#runFlush(flush)
+    })
+  }
+
+  /** Installs finished flushes, oldest first. */
+  #install(): void {
+    for (;;) {
+      const segment = this.#store.chain.segments[0]
+      if (segment === undefined || segment === this.#store.chain.open) break
+      const flush = this.#flushes.get(segment)
+      if (flush?.output === undefined) break
+      if (!this.#installOne(flush, flush.output)) break
+    }
+    this.#notify()
+    this.#compactor.schedule()
+  }
+
+  #installOne(flush: Flush, output: Output): boolean {
+    const store = this.#store
+    const { segment } = flush
+    try {
+      store.manifest?.append({
+        addTables: output.tables,
+        logNumber: segment.number + 1,
+        lastSequence: Math.max(segment.lastSequence, store.manifest.lastSequence),
+      })
+    } catch (error) {
+      this.#installFailed(asSedgeError(error))
+      return false
+    }
+    this.#blocked = undefined
+    store.lastError = undefined
+    this.#flushes.delete(segment)
+    store.flushes++
+    store.tableBytesWritten += output.bytesWritten
+    store.version = store.manifest?.version ?? store.version
+    const { number, valueBytes } = segment
+    store.chain.forget(segment)
+    store.refreshView()
+    store.chain.dispose(segment)
+    this.#removeSegment(number, valueBytes > 0)
+    this.#told(flush, output)
+    return true
+  }
+
+  #told(flush: Flush, output: Output): void {
+    const [table] = output.tables
+    if (table === undefined) return
+    const { number, entries, size } = table
+    const ms = this.#store.env.monotonic() - flush.startedAt
+    this.#store.emit({ type: 'flush', table: number, entries, bytes: size, ms })
+  }
+
+  #installFailed(error: SedgeError): void {
+    this.#blocked = error
+    if (error.code === 'FULL' && error.outcome !== 'unknown') {
+      this.#store.reportError(error)
+      this.#store.env.delay(RETRY_MS_MOST / 5, () => {
+        if (!this.#isStopped) this.#install()
+      })
+      return
+    }
+    this.#store.fail(error)
+  }
+
+  /** What cannot be removed now is removed at the next open. */
+  #removeSegment(number: number, hasValues: boolean): void {
+    const { fs } = this.#store.env
+    const names = hasValues ? [valueFileName(number)] : []
+    for (const name of [logFileName(number), ...names]) {
+      try {
+        fs.remove(`${this.#store.directory}/${name}`)
+      } catch (error) {
+        this.#store.reportError(ioError(error, 'cannot remove', name))
+      }
+    }
+  }
+
+  // -------------------------------------------------------------------------------------------------
+  // Waiting
+
+  /** Resolves when every segment that is sealed now has become a table. */
+  async waitForFlushes(): Promise<void> {
+    const waiting = new Set(this.sealed)
+    this.flushSealed()
+    for (;;) {
+      const isDone = !this.#store.chain.segments.some((segment) => waiting.has(segment))
+      if (isDone) return
+      if (this.#isStopped) throw new SedgeError('CLOSED', 'the store is closed')
+      if (this.#store.state === 'failed') throw this.#store.failure
+      if (this.#blocked !== undefined) throw this.#blocked
+      await new Promise<void>((resolve) => this.#watchers.push(resolve))
+    }
+  }
+
+  #notify(): void {
+    const watchers = this.#watchers
+    this.#watchers = []
+    for (const watcher of watchers) watcher()
+  }
+
+  /** Blocks until a memtable of `bytes` may be begun [LIM-6]. */
+  makeRoom(bytes: number): void {
+    if (this.#hasRoom(bytes)) return
+    const store = this.#store
+    const start = store.env.monotonic()
+    const reason = this.#memtablesHaveRoom(bytes) ? 'level0' : 'memtables'
+    store.stall = reason
+    try {
+      while (!this.#hasRoom(bytes)) this.#waitOnce()
+    } finally {
+      const ms = store.env.monotonic() - start
+      store.stalledMs += ms
+      store.stall = 'none'
+      store.emit({ type: 'stall', reason, ms })
+    }
+  }
+
+  #waitOnce(): void {
+    this.flushSealed()
+    if (this.#executor.waitSync()) return
+    const { failure, state } = this.#store
+    if (state === 'failed' && failure !== undefined) throw failure
+    // Nothing runs, so what has to be done has failed and waits for its next try.
+    throw this.#blocked ?? this.#compactor.blocked ?? new SedgeError('FAILED', 'writing is stuck')
+  }
+
+  #hasRoom(bytes: number): boolean {
+    if (!this.#memtablesHaveRoom(bytes)) return false
+    if (this.#level0 < LEVEL0_STOP) return true
+    this.#compactor.schedule()
+    return !this.#compactor.isRunning
+  }
+
+  #memtablesHaveRoom(bytes: number): boolean {
+    let taken = 0
+    for (const { memtable } of this.sealed) taken += memtable.capacity
+    return taken === 0 || taken + bytes <= this.#store.options.memtableSize
+  }
+
+  get #level0(): number {
+    return this.#store.version.levels[0]?.length ?? 0
+  }
+
+  /** Milliseconds by which an acknowledgement is put off, so that writers slow down before they have to stop. */
+  delayMs(): number {
+    const { chain } = this.#store
+    if (chain.segments.length > MEMTABLES_SLOW || this.#level0 >= LEVEL0_SLOW) {
+      this.#store.stalledMs += DELAY_MS
+      return DELAY_MS
+    }
+    return 0
+  }
+
+  // -------------------------------------------------------------------------------------------------
+  // Order in idle time
+
+  /** Sorts memtables a little at a time, when the event loop has nothing better to do. */
+  sortWhenIdle(): void {
+    if (this.#isSorting || this.#isStopped) return
+    this.#isSorting = true
+    this.#store.env.delay(SORT_MS, () => {
+      this.#isSorting = false
+      if (this.#isStopped || this.#store.kernel.trapped) return
+      const start = this.#store.env.monotonic()
+      for (const { memtable } of this.#store.chain.segments) {
+        while (memtable.sortStep()) {
+          if (this.#store.env.monotonic() - start < SORT_MS) continue
+          this.sortWhenIdle()
+          return
+        }
+      }
+    })
+  }
+
+  /** Starts nothing new, cancels what runs, and wakes who waits. */
+  stop(): void {
+    this.#isStopped = true
+    for (const ticket of this.#tickets) ticket.cancel()
+    this.#compactor.stop()
+    this.#notify()
+  }
+}

@@ -1,0 +1,264 @@
+/**
+ * Runs compactions one at a time: those that the picker wants, and the steps of a manual one.
+ *
+ * Call protocol: (schedule | compactRange)* stop.
+ */
+import type { CompactionJob } from '../compaction/compaction-job.ts'
+import {
+  type Compaction,
+  type PickerConfig,
+  LEVEL0_TABLES,
+  LEVEL_FACTOR,
+  pickCompaction,
+  pickManualStep,
+  startManual,
+} from '../compaction/compaction-picker.ts'
+import type { Output } from '../compaction/table-output.ts'
+import { ioError } from '../env/file-io.ts'
+import { SedgeError } from '../errors.ts'
+import { tableFileName } from '../version/file-names.ts'
+import type { TableMeta } from '../version/table-meta.ts'
+import type { EncodedRange } from './engine-types.ts'
+import type { Executor, Ticket } from './executor.ts'
+import { asSedgeError, closedError, type Store } from './store.ts'
+
+const MIB = 1024 * 1024
+const LEVEL_BYTES_LEAST: number = 10 * MIB
+const TABLE_BYTES_LEAST: number = MIB
+const TABLE_BYTES_MOST: number = 32 * MIB
+const RETRY_MS = 1000
+
+export class Compactor {
+  readonly #store: Store
+  readonly #executor: Executor
+  readonly #onChange: () => void
+  readonly #config: PickerConfig
+  #running: Ticket | undefined
+  /** Tables whose compaction has failed because they are damaged. */
+  readonly #damaged = new Set<number>()
+  #isStopped = false
+  #manual = 0
+  #isRetrying = false
+  /** The failure that keeps compactions from going on, until one succeeds. */
+  blocked: SedgeError | undefined
+
+  constructor(store: Store, executor: Executor, onChange: () => void) {
+    this.#store = store
+    this.#executor = executor
+    this.#onChange = onChange
+    const { memtableSize, maxLevels } = store.options
+    this.#config = {
+      levelBytes: Math.max(LEVEL_BYTES_LEAST, memtableSize),
+      levelFactor: LEVEL_FACTOR,
+      level0Tables: LEVEL0_TABLES,
+      tableBytes: Math.min(Math.max(TABLE_BYTES_LEAST, store.arenaBytes), TABLE_BYTES_MOST),
+      maxLevels: Math.max(maxLevels, store.version.levels.length),
+      // Level 0 is not compressed, so its tables only move down as they are when the others are not either.
+      moveLevel0: store.options.compression === 'none',
+    }
+  }
+
+  get isRunning(): boolean {
+    return this.#running !== undefined
+  }
+
+  /** Starts a compaction if one is wanted and none runs. */
+  schedule(): void {
+    if (this.#running !== undefined || this.#isStopped || this.#manual > 0 || this.#isRetrying) return
+    if (this.#store.state !== 'open') return
+    const picked = pickCompaction(this.#store.version, this.#config, this.#damaged)
+    if (picked !== undefined) this.#start(picked, () => this.schedule())
+  }
+
+  /** Pushes everything in the range down as far as there is data below, and once more through the last level. */
+  async compactRange(range: EncodedRange): Promise<void> {
+    this.#manual++
+    try {
+      await this.#idle()
+      const { lower, upper } = range
+      let state = startManual(this.#store.version, this.#config, lower, upper)
+      for (;;) {
+        if (this.#isStopped) throw closedError()
+        const step = pickManualStep(this.#store.version, this.#config, this.#damaged, state)
+        if (step.status === 'done') return
+        if (step.status === 'wait') throw this.#stuck()
+        await this.#runStep(step.compaction)
+        state = step.state
+      }
+    } finally {
+      this.#manual--
+      this.schedule()
+    }
+  }
+
+  #runStep(compaction: Compaction): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#start(compaction, (error) => (error === undefined ? resolve() : reject(error)))
+    })
+  }
+
+  /** Nothing else runs, so what is in the way are damaged tables. */
+  #stuck(): SedgeError {
+    return this.blocked ?? new SedgeError('FAILED', 'the range cannot be compacted')
+  }
+
+  async #idle(): Promise<void> {
+    while (this.#running !== undefined) {
+      await new Promise<void>((resolve) => this.#idleWatchers.push(resolve))
+    }
+  }
+
+  #idleWatchers: (() => void)[] = []
+
+  #start(compaction: Compaction, onDone: (error?: SedgeError) => void): void {
+    const startedAt = this.#store.env.monotonic()
+    if (compaction.kind === 'move') {
+      this.#finish(this.#install(compaction, undefined, startedAt), onDone)
+      return
+    }
+    let job: CompactionJob
+    try {
+      job = this.#jobOf(compaction)
+    } catch (error) {
+      this.#finish(this.#failed(compaction, asSedgeError(error)), onDone)
+      return
+    }
+    this.#running = this.#executor.run(job, (result) => {
+      this.#running = undefined
+      if (result.ok) {
+        this.#finish(this.#install(compaction, result.output, startedAt), onDone)
+      } else if (result.cancelled || this.#isStopped) {
+        this.#finish(closedError(), onDone)
+      } else {
+        this.#finish(this.#failed(compaction, asSedgeError(result.error)), onDone)
+      }
+    })
+  }
+
+  #finish(error: SedgeError | undefined, onDone: (error?: SedgeError) => void): void {
+    const watchers = this.#idleWatchers
+    this.#idleWatchers = []
+    for (const watcher of watchers) watcher()
+    this.#onChange()
+    // In a turn of its own: a long row of moves must not nest.
+    queueMicrotask(() => onDone(error))
+  }
+
+  #jobOf(compaction: Compaction): CompactionJob {
+    const { directory, storeId, hashSeed, live, manifest, options } = this.#store
+    const { inputs, overlaps, level, outputLevel } = compaction
+    const upper = level === 0 ? inputs.map((table) => [table]) : [inputs]
+    const sources = overlaps.length > 0 ? [...upper, overlaps] : upper
+    let bytes = 0
+    for (const table of [...inputs, ...overlaps]) bytes += table.size
+    const count = Math.ceil((bytes * 2) / this.#config.tableBytes) + 2
+    const tableNumbers = Array.from({ length: count }, () => manifest?.allocateNumber() ?? 0)
+    return {
+      type: 'compact',
+      priority: 'low',
+      directory,
+      storeId,
+      hashSeed,
+      inputs: sources.map((list) => list.map(describe)),
+      outputLevel,
+      snapshots: live.list(),
+      dropTombstones: compaction.bottommost,
+      tableBytes: this.#config.tableBytes,
+      tableNumbers,
+      compression: options.compression,
+      bitsPerKey: options.bloomBitsPerKey,
+    }
+  }
+
+  #install(
+    compaction: Compaction,
+    output: Output | undefined,
+    startedAt: number,
+  ): SedgeError | undefined {
+    const store = this.#store
+    if (this.#isStopped) return closedError()
+    const { inputs, overlaps, level, outputLevel } = compaction
+    const removed = [...inputs, ...overlaps]
+    const added = output?.tables ?? inputs.map((table) => ({ ...table, level: outputLevel }))
+    try {
+      store.manifest?.append({
+        removeTables: removed.map(({ number, level: from }) => ({ level: from, number })),
+        addTables: added,
+      })
+    } catch (error) {
+      const reason = asSedgeError(error)
+      if (reason.code !== 'FULL' || reason.outcome === 'unknown') return store.fail(reason)
+      if (output !== undefined) for (const table of added) this.#remove(table.number)
+      return this.#failed(compaction, reason)
+    }
+    this.blocked = undefined
+    store.version = store.manifest?.version ?? store.version
+    store.refreshView()
+    if (output !== undefined) {
+      for (const { number } of removed) this.#remove(number)
+      store.compactions++
+      store.tableBytesWritten += output.bytesWritten
+    } else {
+      store.trivialMoves++
+    }
+    let bytes = 0
+    for (const { size } of added) bytes += size
+    store.emit({
+      type: 'compaction',
+      level,
+      inputs: removed.length,
+      outputs: added.length,
+      bytes,
+      ms: store.env.monotonic() - startedAt,
+      moved: output === undefined,
+    })
+    return undefined
+  }
+
+  /** Told, and tried again later; tables that are damaged are left alone from now on. */
+  #failed(compaction: Compaction, error: SedgeError): SedgeError {
+    this.blocked = error
+    this.#store.reportError(error)
+    if (error.code === 'CORRUPTION') {
+      const tables = [...compaction.inputs, ...compaction.overlaps]
+      const named = tables.filter(({ number }) => tableFileName(number) === error.file)
+      for (const { number } of named.length > 0 ? named : tables) this.#damaged.add(number)
+      return error
+    }
+    if (!this.#isRetrying) {
+      this.#isRetrying = true
+      this.#store.env.delay(RETRY_MS, () => {
+        this.#isRetrying = false
+        this.schedule()
+      })
+    }
+    return error
+  }
+
+  #remove(number: number): void {
+    const { env, directory, tables } = this.#store
+    tables.release(number)
+    const name = tableFileName(number)
+    try {
+      env.fs.remove(`${directory}/${name}`)
+    } catch (error) {
+      this.#store.reportError(ioError(error, 'cannot remove', name))
+    }
+  }
+
+  stop(): void {
+    this.#isStopped = true
+    this.#running?.cancel()
+    for (const watcher of this.#idleWatchers) watcher()
+    this.#idleWatchers = []
+  }
+}
+
+function describe({ number, size, smallest, largest }: TableMeta): {
+  number: number
+  size: number
+  smallest: Uint8Array
+  largest: Uint8Array
+} {
+  return { number, size, smallest, largest }
+}

@@ -1,0 +1,297 @@
+/**
+ * The engine: one open store. It puts the parts together and says in which order things close; what the parts do is
+ * theirs.
+ *
+ * Call protocol: open (any method)* close. After `close` began every call but `close` and `stats` is `CLOSED`.
+ */
+import { configureWorker } from '../env/worker-pool.ts'
+import { WORKER_SOURCE } from '../env/worker-source.ts'
+import type { DirectoryLock } from '../env/file-system.ts'
+import { SedgeError } from '../errors.ts'
+import { kernelModule } from '../kernel/kernel.ts'
+import type { WorkerSetup } from '../compaction/worker-setup.ts'
+import { Background } from './background.ts'
+import type {
+  Durability,
+  Encoded,
+  EncodedRange,
+  EngineLike,
+  EntryResult,
+  Operation,
+  ResultForm,
+  ScanCursor,
+  ScanOptions,
+  SequencePin,
+  Stats,
+  VerifyReport,
+} from './engine-types.ts'
+import { type Opened, openStore } from './opening.ts'
+import type { ResolvedOptions } from './options.ts'
+import { Reader } from './reader.ts'
+import { readStats } from './stats.ts'
+import { asSedgeError, closedError, type Store } from './store.ts'
+import { verifyStore } from './verify.ts'
+import { Writer } from './writer.ts'
+
+/** A memtable of more than this is flushed at close, so that the next open has little to replay. */
+const CLOSE_FLUSH_BYTES = 1024 * 1024
+const CLOSE_SEGMENTS_MAX = 8
+const CLEAR_BATCH = 1024
+
+export class Engine implements EngineLike {
+  readonly #store: Store
+  readonly #lock: DirectoryLock | undefined
+  readonly #background: Background
+  readonly #reader: Reader
+  readonly #writer: Writer
+  #closing: Promise<void> | undefined
+
+  private constructor(opened: Opened) {
+    this.#store = opened.store
+    this.#lock = opened.lock
+    this.#background = new Background(this.#store)
+    this.#reader = new Reader(this.#store)
+    const background = this.#background
+    this.#writer = new Writer(this.#store, {
+      makeRoom: (bytes) => background.makeRoom(bytes),
+      sealed: () => background.flushSealed(),
+      delayMs: () => background.delayMs(),
+      isLockHeld: () => opened.lock?.isHeld() ?? true,
+    })
+  }
+
+  /** Opens a store. Rejects with the errors that `Open` of `open.ts` lists. */
+  static async open(path: string, options: ResolvedOptions): Promise<Engine> {
+    if (options.workers === 1) startWorkers()
+    const opened = await openStore(path, options)
+    const engine = new Engine(opened)
+    const { store } = opened
+    try {
+      if (opened.mustFlush) await engine.#background.waitForFlushes()
+      else if (store.manifest !== undefined) engine.#background.compactor.schedule()
+    } catch (error) {
+      await engine.#abandon()
+      throw error
+    }
+    store.emit({ type: 'open', recovery: store.recovery })
+    return engine
+  }
+
+  put(key: Encoded, value: Encoded, level: Durability | undefined): Promise<void> {
+    if (this.#closing !== undefined) return Promise.reject(closedError())
+    return this.#writer.put(key, value, level)
+  }
+
+  putSync(key: Encoded, value: Encoded, level: Durability | undefined): void {
+    this.#assertOpen()
+    this.#writer.putSync(key, value, level)
+  }
+
+  delete(key: Encoded, level: Durability | undefined): Promise<void> {
+    if (this.#closing !== undefined) return Promise.reject(closedError())
+    return this.#writer.delete(key, level)
+  }
+
+  deleteSync(key: Encoded, level: Durability | undefined): void {
+    this.#assertOpen()
+    this.#writer.deleteSync(key, level)
+  }
+
+  batch(operations: readonly Operation[], level: Durability | undefined): Promise<void> {
+    if (this.#closing !== undefined) return Promise.reject(closedError())
+    return this.#writer.batch(operations, level)
+  }
+
+  batchSync(operations: readonly Operation[], level: Durability | undefined): void {
+    this.#assertOpen()
+    this.#writer.batchSync(operations, level)
+  }
+
+  get(
+    key: Encoded,
+    form: ResultForm,
+    sequence: number | undefined,
+  ): string | Uint8Array | undefined {
+    this.#assertOpen()
+    return this.#reader.get(key, form, sequence)
+  }
+
+  getInto(
+    key: Encoded,
+    target: Uint8Array,
+    offset: number,
+    sequence: number | undefined,
+  ): number | undefined {
+    this.#assertOpen()
+    return this.#reader.getInto(key, target, offset, sequence)
+  }
+
+  has(key: Encoded, sequence: number | undefined): boolean {
+    this.#assertOpen()
+    return this.#reader.has(key, sequence)
+  }
+
+  getEntry(
+    key: Encoded,
+    form: ResultForm,
+    sequence: number | undefined,
+  ): EntryResult | undefined {
+    this.#assertOpen()
+    return this.#reader.getEntry(key, form, sequence)
+  }
+
+  scan(options: ScanOptions): ScanCursor {
+    this.#assertOpen()
+    this.#background.sortWhenIdle()
+    return this.#reader.scan(options)
+  }
+
+  pin(): SequencePin {
+    this.#assertOpen()
+    return this.#store.live.pin(this.#store.sequence)
+  }
+
+  async clear(
+    range: EncodedRange,
+    reverse: boolean,
+    limit: number,
+    level: Durability | undefined,
+  ): Promise<void> {
+    this.#assertOpen()
+    this.#store.assertWritable()
+    const cursor = this.#reader.scan({
+      range,
+      reverse,
+      limit,
+      sequence: undefined,
+      keys: 'binary',
+      values: undefined,
+    })
+    try {
+      let operations: Operation[] = []
+      for (let batch = cursor.next(); batch !== undefined; batch = cursor.next()) {
+        for (const key of batch.keys) operations.push({ kind: 'delete', key })
+        if (operations.length < CLEAR_BATCH) continue
+        await this.batch(operations, level)
+        operations = []
+        await new Promise<void>((resolve) => this.#store.env.defer(resolve))
+      }
+      await this.batch(operations, level)
+    } finally {
+      cursor.close()
+    }
+  }
+
+  async sync(): Promise<void> {
+    this.#assertOpen()
+    await this.#writer.sync()
+  }
+
+  async flush(): Promise<void> {
+    this.#assertOpen()
+    this.#store.assertWritable()
+    this.#writer.seal()
+    await this.#background.waitForFlushes()
+  }
+
+  async compact(range: EncodedRange): Promise<void> {
+    await this.flush()
+    this.#assertOpen()
+    await this.#background.compactor.compactRange(range)
+  }
+
+  async verify(): Promise<VerifyReport> {
+    this.#assertOpen()
+    const { env, directory, storeId, hashSeed, version, chain } = this.#store
+    if (this.#store.manifest !== undefined && this.#store.state === 'open') this.#writer.drain()
+    return verifyStore({
+      env,
+      directory,
+      storeId,
+      hashSeed,
+      version,
+      segments: chain.segments.map(({ number, length }) => ({ number, length })),
+      isLive: (table) => this.#store.version.tables().some(({ number }) => number === table),
+      isLiveSegment: (segment) => chain.segments.some(({ number }) => number === segment),
+    })
+  }
+
+  stats(): Stats {
+    return readStats(this.#store)
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined) throw closedError()
+  }
+
+  async #close(): Promise<void> {
+    const store = this.#store
+    let failure: SedgeError | undefined
+    try {
+      if (store.manifest !== undefined && store.state !== 'failed') await this.#closeWriting()
+    } catch (error) {
+      failure = asSedgeError(error)
+    }
+    await this.#abandon()
+    store.emit({ type: 'close' })
+    if (failure !== undefined) throw failure
+  }
+
+  /** Leaves everything on disk, and a statement that says so. */
+  async #closeWriting(): Promise<void> {
+    const store = this.#store
+    this.#writer.seal()
+    let charge = 0
+    for (const segment of store.chain.segments) charge += segment.charge
+    if (charge > CLOSE_FLUSH_BYTES || store.chain.segments.length > CLOSE_SEGMENTS_MAX) {
+      await this.#background.waitForFlushes()
+    }
+    this.#background.stop()
+    await store.chain.syncAsync()
+    await this.#writer.settle()
+    const segments = store.chain.segments.map(({ number, length, valueBytes }) => ({
+      number,
+      logLength: length,
+      valueLength: valueBytes,
+    }))
+    store.manifest?.writeClosed(segments)
+  }
+
+  /** Gives everything up, whatever state it is in. */
+  async #abandon(): Promise<void> {
+    const store = this.#store
+    this.#background.stop()
+    await this.#writer.settle()
+    store.setState('closed')
+    store.chain.close()
+    store.tables.close()
+    store.manifest?.close()
+    this.#lock?.release()
+  }
+}
+
+let areWorkersConfigured = false
+
+function startWorkers(): void {
+  if (areWorkersConfigured) return
+  areWorkersConfigured = true
+  configureWorker({
+    url: workerUrl(),
+    source: WORKER_SOURCE,
+    setup: (): WorkerSetup => ({ kernel: kernelModule() }),
+  })
+}
+
+/** The worker's own file; `undefined` where a bundler has left no trace of it. */
+function workerUrl(): URL | undefined {
+  try {
+    return new URL('../compaction/worker.js', import.meta.url)
+  } catch {
+    return undefined
+  }
+}

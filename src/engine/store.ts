@@ -1,0 +1,154 @@
+/**
+ * What the parts of an open engine share: the kernel, the log, the tables, the manifest, and the state that the store
+ * is in. It decides nothing; writer, reader and background work do.
+ */
+import type { Environment } from '../env/environment.ts'
+import { SedgeError } from '../errors.ts'
+import type { Kernel } from '../kernel/kernel.ts'
+import { View } from '../kernel/view.ts'
+import type { LogChain } from '../log/log-chain.ts'
+import type { TableFiles } from '../table/table-files.ts'
+import type { Manifest } from '../version/manifest.ts'
+import type { Version } from '../version/version.ts'
+import type { RecoveryReport, Stats, StoreEvent } from './engine-types.ts'
+import { LiveSequences } from './live-sequences.ts'
+import type { ResolvedOptions } from './options.ts'
+
+export type StallReason = 'memtables' | 'level0' | 'space'
+
+export interface StoreParts {
+  readonly env: Environment
+  readonly directory: string
+  readonly options: ResolvedOptions
+  readonly kernel: Kernel
+  readonly tables: TableFiles
+  readonly chain: LogChain
+  /** `undefined` when the store is open for reading only. */
+  readonly manifest: Manifest | undefined
+  readonly storeId: Uint8Array
+  readonly hashSeed: bigint
+  readonly version: Version
+  readonly sequence: number
+  readonly recovery: RecoveryReport
+}
+
+export class Store {
+  readonly env: Environment
+  readonly directory: string
+  readonly options: ResolvedOptions
+  readonly kernel: Kernel
+  readonly view: View
+  readonly tables: TableFiles
+  readonly chain: LogChain
+  readonly manifest: Manifest | undefined
+  readonly storeId: Uint8Array
+  readonly hashSeed: bigint
+  readonly recovery: RecoveryReport
+  readonly live: LiveSequences = new LiveSequences()
+  version: Version
+  /** The last sequence given out. */
+  sequence: number
+  state: Stats['state'] = 'open'
+  /** Why the state is `failed`. */
+  failure: SedgeError | undefined
+  lastError: SedgeError | undefined
+  stall: Stats['stall'] = 'none'
+  stalledMs = 0
+  flushes = 0
+  compactions = 0
+  trivialMoves = 0
+  tableBytesWritten = 0
+  puts = 0
+  deletes = 0
+  gets = 0
+
+  constructor(parts: StoreParts) {
+    this.env = parts.env
+    this.directory = parts.directory
+    this.options = parts.options
+    this.kernel = parts.kernel
+    this.tables = parts.tables
+    this.chain = parts.chain
+    this.manifest = parts.manifest
+    this.storeId = parts.storeId
+    this.hashSeed = parts.hashSeed
+    this.version = parts.version
+    this.sequence = parts.sequence
+    this.recovery = parts.recovery
+    this.view = new View(this.kernel, this.tables)
+  }
+
+  /** Bytes of charge that one memtable takes before it is sealed: four share the budget. */
+  get arenaBytes(): number {
+    return Math.floor(this.options.memtableSize / 4)
+  }
+
+  /** Shows the kernel what the store consists of now. */
+  refreshView(): void {
+    const memtables = this.chain.segments.map(({ memtable }) => memtable).reverse()
+    const levels = this.version.levels.map((level) => level.map((table) => this.tables.open(table)))
+    this.view.set(memtables, levels)
+  }
+
+  /** Tells an event, in a turn of its own: a listener may call the store. What it throws is ignored [OPT-9]. */
+  emit(event: StoreEvent): void {
+    const { onEvent } = this.options
+    if (onEvent === undefined) return
+    queueMicrotask(() => {
+      try {
+        onEvent(event)
+      } catch {
+        // The store owes its listener nothing; what it throws is its own affair.
+      }
+    })
+  }
+
+  setState(state: Stats['state']): void {
+    if (this.state === state || this.state === 'closed') return
+    this.state = state
+    this.emit({ type: 'state', state })
+  }
+
+  /** No write is accepted any more; reads go on. Returns the error for whoever caused it. */
+  fail(error: SedgeError): SedgeError {
+    if (this.state !== 'failed') {
+      this.failure = error
+      this.setState('failed')
+      this.reportError(error)
+    }
+    return error
+  }
+
+  reportError(error: SedgeError): void {
+    this.lastError = error
+    this.emit({ type: 'error', error })
+  }
+
+  /** Throws unless reads are possible. */
+  assertReadable(): void {
+    if (this.state === 'closed') throw closedError()
+  }
+
+  /** Throws unless writes are accepted. */
+  assertWritable(): void {
+    if (this.state === 'open' || this.state === 'full') {
+      if (this.manifest !== undefined) return
+      throw new SedgeError('UNSUPPORTED', 'the store is open for reading only')
+    }
+    if (this.state === 'closed') throw closedError()
+    throw new SedgeError('FAILED', `the store has failed: ${this.failure?.message ?? ''}`, {
+      cause: this.failure,
+    })
+  }
+}
+
+export function closedError(): SedgeError {
+  return new SedgeError('CLOSED', 'the store is closed')
+}
+
+/** Any failure as a `SedgeError`. */
+export function asSedgeError(error: unknown): SedgeError {
+  if (error instanceof SedgeError) return error
+  const message = error instanceof Error ? error.message : String(error)
+  return new SedgeError('FAILED', message, { cause: error })
+}

@@ -1,0 +1,493 @@
+/**
+ * The write path: one record encoded once into the open arena, one frame and one `write` for what a turn collected, one
+ * promise for all who wait for the same thing.
+ *
+ *   put ─► append (visible) ─► turn's end: frame, write(2) ─► 'process' acknowledged ─► fdatasync ─► 'disk' acknowledged
+ *
+ * A failed write takes its frames out of the view; a failed sync ends writing until the store is opened again.
+ */
+import { Buffer } from 'node:buffer'
+import { ioError, isNoSpace } from '../env/file-io.ts'
+import { SedgeError } from '../errors.ts'
+import { EntryKind } from '../kernel/memtable.ts'
+import { logFileName, temporaryFileName } from '../version/file-names.ts'
+import type { Durability, Encoded, Operation } from './engine-types.ts'
+import {
+  BATCH_BYTES_MAX,
+  batchLimit,
+  KEY_BYTES_MAX,
+  keyLimit,
+  LARGE_VALUE_BYTES,
+  VALUE_BYTES_MAX,
+  valueLimit,
+} from './limits.ts'
+import { asSedgeError, type Store } from './store.ts'
+import { Waiters } from './waiters.ts'
+
+/** Charge of an entry beside its key and value: an upper bound of header, padding and a frame of its own. */
+const ENTRY_CHARGE = 56
+/** A frame of this size is written without waiting for the turn's end. */
+const FRAME_BYTES = 256 * 1024
+/** How much of the log may wait at level `'none'`. */
+const LAZY_BYTES = 1024 * 1024
+/** A reference to a value in chunks, as a record holds it. */
+const REFERENCE_BYTES = 16
+/** A segment whose value file has grown to this is sealed. */
+const VALUE_FILE_BYTES = 64 * 1024 * 1024
+const PROBE_MS = 1000
+const FENCE_CHECK_MS = 1000
+
+/** What the writer asks of the background work. */
+export interface WriteHost {
+  /** Waits, blocking, until a memtable of `bytes` may be begun. Throws when that cannot be. */
+  makeRoom(bytes: number): void
+  /** A segment was sealed. */
+  sealed(): void
+  /** Milliseconds by which acknowledgements are to be delayed now. */
+  delayMs(): number
+  /** Whether the lock is still ours. */
+  isLockHeld(): boolean
+}
+
+interface Measured {
+  readonly kind: number
+  readonly key: Encoded
+  /** Undefined for a delete and for a value in chunks. */
+  readonly value: Encoded | undefined
+  readonly large: Uint8Array | undefined
+  readonly charge: number
+}
+
+export class Writer {
+  readonly #store: Store
+  readonly #host: WriteHost
+  /** Those who wait for the bytes to be written. */
+  readonly #written = new Waiters()
+  /** Those who wait for the next sync. */
+  readonly #synced = new Waiters()
+  #isScheduled = false
+  #syncing: Promise<void> | undefined
+  #checkedAt = 0
+  #isProbing = false
+
+  constructor(store: Store, host: WriteHost) {
+    this.#store = store
+    this.#host = host
+  }
+
+  // -------------------------------------------------------------------------------------------------
+  // Entry points
+
+  put(key: Encoded, value: Encoded, level: Durability | undefined): Promise<void> {
+    try {
+      this.#append(EntryKind.PUT, key, value)
+      return this.#acknowledge(level ?? this.#store.options.durability)
+    } catch (error) {
+      return Promise.reject(asSedgeError(error))
+    }
+  }
+
+  delete(key: Encoded, level: Durability | undefined): Promise<void> {
+    try {
+      this.#append(EntryKind.DELETE, key, '')
+      return this.#acknowledge(level ?? this.#store.options.durability)
+    } catch (error) {
+      return Promise.reject(asSedgeError(error))
+    }
+  }
+
+  batch(operations: readonly Operation[], level: Durability | undefined): Promise<void> {
+    try {
+      this.#appendBatch(operations)
+      return this.#acknowledge(level ?? this.#store.options.durability)
+    } catch (error) {
+      return Promise.reject(asSedgeError(error))
+    }
+  }
+
+  putSync(key: Encoded, value: Encoded, level: Durability | undefined): void {
+    this.#append(EntryKind.PUT, key, value)
+    this.#acknowledgeSync(level ?? this.#store.options.durability)
+  }
+
+  deleteSync(key: Encoded, level: Durability | undefined): void {
+    this.#append(EntryKind.DELETE, key, '')
+    this.#acknowledgeSync(level ?? this.#store.options.durability)
+  }
+
+  batchSync(operations: readonly Operation[], level: Durability | undefined): void {
+    this.#appendBatch(operations)
+    this.#acknowledgeSync(level ?? this.#store.options.durability)
+  }
+
+  /** Resolves when everything written so far is on disk. */
+  sync(): Promise<void> {
+    try {
+      this.#store.assertWritable()
+      this.drain()
+      return this.#waitForSync()
+    } catch (error) {
+      return Promise.reject(asSedgeError(error))
+    }
+  }
+
+  // -------------------------------------------------------------------------------------------------
+  // Appending
+
+  #append(kind: number, key: Encoded, value: Encoded): void {
+    const store = this.#store
+    store.assertWritable()
+    if (key.length > KEY_BYTES_MAX || key.length === 0) throw keyLimit()
+    if (value.length * 3 >= LARGE_VALUE_BYTES && isLarge(value)) {
+      this.#appendMeasured([measureLarge(key, value)])
+      return
+    }
+    const timestamp = this.#timestamp()
+    const { kernel } = store
+    const keyBytes = kernel.scratchKey(key, value.length * 3)
+    if (keyBytes > KEY_BYTES_MAX) throw keyLimit()
+    const valueBytes = kernel.scratchValue(value, keyBytes)
+    const charge = ENTRY_CHARGE + keyBytes + valueBytes
+    if (!store.chain.fits(charge, timestamp)) this.#rotate(charge, timestamp)
+    this.#record(kind, keyBytes, valueBytes, charge, timestamp)
+    this.#limitPending()
+  }
+
+  /** Appends what lies in the scratch. */
+  #record(
+    kind: number,
+    keyBytes: number,
+    valueBytes: number,
+    charge: number,
+    timestamp: number,
+  ): void {
+    const { chain, kernel } = this.#store
+    const segment = chain.open
+    if (segment === undefined) throw new SedgeError('FAILED', 'no segment is open')
+    const at = kernel.scratch(0)
+    const sequence = this.#store.sequence + 1
+    const delta = chain.timestampDelta(timestamp)
+    segment.memtable.append(kind, at, keyBytes, at + keyBytes, valueBytes, sequence, delta)
+    this.#store.sequence = sequence
+    segment.charge += charge
+    segment.lastSequence = sequence
+    if (kind === EntryKind.DELETE) this.#store.deletes++
+    else this.#store.puts++
+  }
+
+  #appendBatch(operations: readonly Operation[]): void {
+    this.#store.assertWritable()
+    const measured: Measured[] = []
+    let bytes = 0
+    for (const operation of operations) {
+      const one = measure(operation)
+      bytes += one.charge + (one.large?.length ?? 0)
+      if (bytes > BATCH_BYTES_MAX) throw batchLimit()
+      measured.push(one)
+    }
+    if (measured.length > 0) this.#appendMeasured(measured)
+    this.#limitPending()
+  }
+
+  /** All or nothing: what can fail comes before the first record. */
+  #appendMeasured(measured: readonly Measured[]): void {
+    const { chain, kernel } = this.#store
+    const timestamp = this.#timestamp()
+    let charge = 0
+    for (const one of measured) charge += one.charge
+    const isFull = (chain.open?.valueBytes ?? 0) >= VALUE_FILE_BYTES
+    const hasLarge = measured.some(({ large }) => large !== undefined)
+    if (!chain.fits(charge, timestamp) || (isFull && hasLarge)) this.#rotate(charge, timestamp)
+    chain.open?.memtable.reserve(measured.length)
+    kernel.scratch(largestScratch(measured))
+    const offsets = this.#writeLarge(measured)
+    let next = 0
+    for (const one of measured) {
+      const keyBytes = kernel.scratchKey(one.key)
+      if (one.large === undefined) {
+        const valueBytes = kernel.scratchValue(one.value ?? '', keyBytes)
+        this.#record(one.kind, keyBytes, valueBytes, one.charge, timestamp)
+      } else {
+        const reference = Buffer.alloc(REFERENCE_BYTES)
+        reference.writeUIntLE(one.large.length, 0, 6)
+        reference.writeUIntLE(offsets[next++] ?? 0, 8, 6)
+        kernel.scratchValue(reference, keyBytes)
+        this.#record(EntryKind.CHUNKS, keyBytes, REFERENCE_BYTES, one.charge, timestamp)
+      }
+    }
+  }
+
+  /** Writes the large values to the value file and returns where they are. */
+  #writeLarge(measured: readonly Measured[]): number[] {
+    const writer = this.#store.chain.open?.writer
+    const offsets: number[] = []
+    if (writer === undefined) return offsets
+    const tail = writer.valueBytes
+    try {
+      for (const { large } of measured) {
+        if (large !== undefined) offsets.push(writer.appendChunks(large))
+      }
+    } catch (error) {
+      writer.cutValues(tail)
+      throw this.#writeFailed(error)
+    }
+    return offsets
+  }
+
+  #timestamp(): number {
+    const time = Math.trunc(this.#store.env.clock())
+    return Number.isSafeInteger(time) ? time : 0
+  }
+
+  /** Writes early what has grown large, so that no single write holds the thread for long. */
+  #limitPending(): void {
+    const { chain } = this.#store
+    const pending = chain.pendingBytes
+    if (pending < FRAME_BYTES) return
+    if (this.#written.isEmpty && this.#synced.isEmpty && pending < LAZY_BYTES) return
+    this.drain()
+  }
+
+  // -------------------------------------------------------------------------------------------------
+  // Segments
+
+  /** Seals the open segment and opens one that takes `charge`. */
+  #rotate(charge: number, timestamp: number): void {
+    const store = this.#store
+    this.seal()
+    const capacity = Math.max(store.arenaBytes, charge)
+    this.#host.makeRoom(capacity)
+    // Whoever was waited for may have been told of a failure.
+    store.assertWritable()
+    this.#begin(capacity, timestamp)
+  }
+
+  #begin(capacity: number, timestamp: number): void {
+    const store = this.#store
+    const { manifest } = store
+    if (manifest === undefined) throw new SedgeError('UNSUPPORTED', 'the store is read-only')
+    this.#checkLock()
+    try {
+      const number = manifest.allocateNumber()
+      store.chain.begin(number, store.sequence + 1, timestamp, capacity)
+    } catch (error) {
+      throw this.#writeFailed(error)
+    }
+    store.refreshView()
+  }
+
+  /** Seals the open segment, if there is one with anything in it. */
+  seal(): void {
+    const { chain } = this.#store
+    if (chain.open === undefined) return
+    this.drain()
+    if (chain.open === undefined) return
+    try {
+      chain.seal()
+    } catch (error) {
+      throw this.#writeFailed(error)
+    }
+    this.#host.sealed()
+  }
+
+  // -------------------------------------------------------------------------------------------------
+  // Acknowledging
+
+  #acknowledge(level: Durability): Promise<void> {
+    if (level === 'none') return Promise.resolve()
+    this.#schedule()
+    return level === 'disk' ? this.#synced.promise : this.#written.promise
+  }
+
+  #acknowledgeSync(level: Durability): void {
+    if (level === 'none') return
+    this.drain()
+    if (level === 'disk') this.#syncNow()
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    queueMicrotask(() => {
+      this.#isScheduled = false
+      try {
+        this.drain()
+      } catch {
+        // Whoever waits has been told by a rejected promise.
+      }
+      if (!this.#synced.isEmpty) this.#startSync()
+    })
+  }
+
+  /** Writes what is pending; acknowledges it, or throws and rejects. */
+  drain(): void {
+    const { chain } = this.#store
+    try {
+      if (chain.pendingBytes > 0) this.#checkLock()
+      if (chain.write() > 0 && this.#store.state === 'full') this.#spaceReturned()
+    } catch (error) {
+      throw this.#writeFailed(error)
+    }
+    const delay = this.#written.isEmpty ? 0 : this.#host.delayMs()
+    if (delay > 0) this.#written.resolveAfter(this.#store.env, delay)
+    else this.#written.resolve()
+  }
+
+  /** Resolves when no sync is in flight and nobody waits for one. */
+  async settle(): Promise<void> {
+    while (this.#syncing !== undefined) await this.#syncing
+  }
+
+  #waitForSync(): Promise<void> {
+    const { promise } = this.#synced
+    this.#startSync()
+    return promise
+  }
+
+  /** One sync at a time; what comes meanwhile waits for the next. */
+  #startSync(): void {
+    this.#syncing ??= this.#syncLoop().finally(() => {
+      this.#syncing = undefined
+      if (!this.#synced.isEmpty) this.#startSync()
+    })
+  }
+
+  async #syncLoop(): Promise<void> {
+    while (!this.#synced.isEmpty) {
+      const waiting = this.#synced.take()
+      try {
+        this.#store.assertWritable()
+        this.drain()
+        await this.#store.chain.syncAsync()
+        waiting.resolve()
+      } catch (error) {
+        waiting.reject(this.#syncFailed(error))
+      }
+    }
+  }
+
+  #syncNow(): void {
+    try {
+      this.#store.chain.sync()
+    } catch (error) {
+      throw this.#syncFailed(error)
+    }
+  }
+
+  // -------------------------------------------------------------------------------------------------
+  // Failing
+
+  /** A write failed: its frames leave the view. Returns what the writers concerned are told. */
+  #writeFailed(error: unknown): SedgeError {
+    const store = this.#store
+    const open = store.chain.open
+    const file = open === undefined ? 'the log' : logFileName(open.number)
+    const reason = ioError(error, 'cannot write', file)
+    const isFull = isNoSpace(error) || reason.code === 'FULL'
+    let told = reason
+    try {
+      store.chain.fail()
+      if (open !== undefined) this.#host.sealed()
+    } catch (second) {
+      told = store.fail(ioError(second, 'cannot cut back', file))
+    }
+    if (isFull && store.state !== 'failed') {
+      store.setState('full')
+      store.stall = 'space'
+      store.reportError(reason)
+      this.#probe()
+    } else if (reason.code !== 'CLOSED' && reason.code !== 'LIMIT') {
+      store.fail(reason)
+    }
+    this.#written.reject(told)
+    this.#synced.reject(told)
+    return told
+  }
+
+  #syncFailed(error: unknown): SedgeError {
+    if (error instanceof SedgeError && error.code !== 'IO') return error
+    const reason = ioError(error, 'cannot sync', 'the log')
+    this.#store.fail(reason)
+    return new SedgeError(reason.code, `${reason.message}; whether it is on disk is unknown`, {
+      cause: error,
+      outcome: 'unknown',
+    })
+  }
+
+  /** Finds out by itself when there is space again. */
+  #probe(): void {
+    if (this.#isProbing) return
+    this.#isProbing = true
+    this.#store.env.delay(PROBE_MS, () => {
+      this.#isProbing = false
+      if (this.#store.state !== 'full') return
+      try {
+        this.#store.chain.finishFailed()
+        this.#store.chain.probe(temporaryFileName(this.#store.manifest?.allocateNumber() ?? 0))
+        this.#spaceReturned()
+      } catch {
+        this.#probe()
+      }
+    })
+  }
+
+  #spaceReturned(): void {
+    const store = this.#store
+    store.setState('open')
+    if (store.stall === 'space') store.stall = 'none'
+    store.lastError = undefined
+    this.#host.sealed()
+  }
+
+  /** A lock that somebody took away ends writing: the other holder does not read our log. */
+  #checkLock(): void {
+    const now = this.#store.env.monotonic()
+    if (now - this.#checkedAt < FENCE_CHECK_MS) return
+    this.#checkedAt = now
+    if (this.#host.isLockHeld()) return
+    throw this.#store.fail(new SedgeError('LOCKED', 'another process has taken the store over'))
+  }
+}
+
+function isLarge(value: Encoded): boolean {
+  const bytes = typeof value === 'string' ? Buffer.byteLength(value, 'utf8') : value.length
+  if (bytes > VALUE_BYTES_MAX) throw valueLimit()
+  return bytes >= LARGE_VALUE_BYTES
+}
+
+function byteLength(text: Encoded): number {
+  return typeof text === 'string' ? Buffer.byteLength(text, 'utf8') : text.length
+}
+
+function measureLarge(key: Encoded, value: Encoded): Measured {
+  const keyBytes = byteLength(key)
+  if (keyBytes > KEY_BYTES_MAX) throw keyLimit()
+  const large = typeof value === 'string' ? Buffer.from(value, 'utf8') : value
+  const charge = ENTRY_CHARGE + keyBytes + REFERENCE_BYTES
+  return { kind: EntryKind.CHUNKS, key, value: undefined, large, charge }
+}
+
+function measure(operation: Operation): Measured {
+  const { key } = operation
+  const keyBytes = byteLength(key)
+  if (keyBytes === 0 || keyBytes > KEY_BYTES_MAX) throw keyLimit()
+  if (operation.kind === 'delete') {
+    const charge = ENTRY_CHARGE + keyBytes
+    return { kind: EntryKind.DELETE, key, value: undefined, large: undefined, charge }
+  }
+  const { value } = operation
+  const valueBytes = byteLength(value)
+  if (valueBytes > VALUE_BYTES_MAX) throw valueLimit()
+  if (valueBytes >= LARGE_VALUE_BYTES) return measureLarge(key, value)
+  const charge = ENTRY_CHARGE + keyBytes + valueBytes
+  return { kind: EntryKind.PUT, key, value, large: undefined, charge }
+}
+
+/** Scratch that any of the entries needs, taken in advance so that no append can fail for it. */
+function largestScratch(measured: readonly Measured[]): number {
+  let most = 0
+  for (const { key, value } of measured) {
+    most = Math.max(most, key.length * 3 + (value?.length ?? REFERENCE_BYTES) * 3 + 16)
+  }
+  return most
+}
