@@ -6,8 +6,8 @@ import type { Environment } from '../env/environment.ts'
 import { errorCode, ioError, readFully } from '../env/file-io.ts'
 import type { File } from '../env/file-system.ts'
 import { runtimeZstd } from '../env/zstd.ts'
-import { corruption, SedgeError } from '../errors.ts'
-import { checkTable, type CheckedTable } from '../table/table-check.ts'
+import { corruption, type SedgeError } from '../errors.ts'
+import { type CheckedTable, checkTable } from '../table/table-check.ts'
 import { TABLE_HEADER_BYTES, tableIdentity } from '../table/table-format.ts'
 import { equalBytes } from '../util/bytes.ts'
 import { checksumText, Hash64 } from '../util/checksum.ts'
@@ -56,10 +56,16 @@ class Verification {
   async run(): Promise<VerifyReport> {
     const { version, segments, isLive, isLiveSegment } = this.#store
     for (const table of version.tables()) {
-      await this.#part(() => isLive(table.number), () => this.#table(table))
+      await this.#part(
+        () => isLive(table.number),
+        () => this.#table(table),
+      )
     }
     for (const segment of segments) {
-      await this.#part(() => isLiveSegment(segment.number), () => this.#segment(segment))
+      await this.#part(
+        () => isLiveSegment(segment.number),
+        () => this.#segment(segment),
+      )
     }
     return {
       tables: this.#tables,

@@ -22,10 +22,21 @@ const WINDOW_BYTES = 65_536
 
 /** What lies at an offset of the segment. Steps of a search for the next frame are `searching`. */
 export type SegmentPart =
-  | { readonly type: 'frame'; readonly offset: number; readonly end: number; readonly records: LogRecord[]; readonly valueBytes: number }
+  | {
+      readonly type: 'frame'
+      readonly offset: number
+      readonly end: number
+      readonly records: LogRecord[]
+      readonly valueBytes: number
+    }
   | { readonly type: 'seal'; readonly offset: number; readonly end: number }
   /** `isZero`: nothing but zero bytes, as of space that was prepared and never written. */
-  | { readonly type: 'damage'; readonly offset: number; readonly end: number; readonly isZero: boolean }
+  | {
+      readonly type: 'damage'
+      readonly offset: number
+      readonly end: number
+      readonly isZero: boolean
+    }
   | { readonly type: 'searching' }
 
 /** The parts of the first `length` bytes of a segment, in order and without gaps. Throws `FORMAT`, and what the file throws. */
@@ -110,7 +121,11 @@ function* nextFrame(
 function isZero(file: File, from: number, to: number): boolean {
   const window = new Uint8Array(WINDOW_BYTES)
   for (let position = from; position < to; ) {
-    const count = readFully(file, window.subarray(0, Math.min(window.length, to - position)), position)
+    const count = readFully(
+      file,
+      window.subarray(0, Math.min(window.length, to - position)),
+      position,
+    )
     if (count === 0) return true
     if (window.subarray(0, count).some((byte) => byte !== 0)) return false
     position += count

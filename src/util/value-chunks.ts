@@ -9,6 +9,7 @@
 import { corruption } from '../errors.ts'
 import { assert } from './assert.ts'
 import { addSeed, checksumText, hash64 } from './checksum.ts'
+import { ByteReader } from './coding.ts'
 
 /** Part of the file formats. Do not change. */
 export const CHUNK_BYTES = 65_536
@@ -23,6 +24,15 @@ export interface ChunkSource {
 /** What is written to; `write` may take fewer bytes than given. */
 export interface ChunkTarget {
   write(source: Uint8Array, position: number): number
+}
+
+/** Bytes of a reference: what an entry holds whose value is in chunks. Part of the file formats. Do not change. */
+export const REFERENCE_BYTES = 16
+
+/** Bytes of the value, and offset of its first chunk in its file. Throws `DecodeError` for numbers beyond 2^53. */
+export function decodeReference(reference: Uint8Array): { length: number; offset: number } {
+  const reader = new ByteReader(reference)
+  return { length: reader.u64(), offset: reader.u64() }
 }
 
 /** Bytes that a value of `valueBytes` takes in its file. */
@@ -101,6 +111,25 @@ export function* copyChunks(
     writeAll(to, whole, toPosition + offset)
     onBytes(whole)
     offset += whole.length
+    yield
+  }
+}
+
+/** Verifies a stored value of `length` bytes, a chunk at a step. Throws as `readChunks` does. */
+export function* verifyChunks(
+  file: ChunkSource,
+  fileName: string,
+  position: number,
+  identity: bigint,
+  length: number,
+): Generator<void, void, void> {
+  const stored = new Uint8Array(Math.min(chunkedBytes(length), STORED_CHUNK_BYTES))
+  let at = position
+  for (let start = 0; start < length; start += CHUNK_BYTES) {
+    const bytes = Math.min(CHUNK_BYTES, length - start)
+    const whole = stored.subarray(0, bytes + CHECKSUM_BYTES)
+    readChunk(file, fileName, at, identity, whole)
+    at += whole.length
     yield
   }
 }
