@@ -5,7 +5,7 @@
  *
  * Flushes install in segment order. At most one compaction runs. Nothing that fails is forgotten: it is told, and tried again.
  */
-import { flushMemtable, type FlushJob } from '../compaction/flush-job.ts'
+import { type FlushJob, flushMemtable } from '../compaction/flush-job.ts'
 import type { Output } from '../compaction/table-output.ts'
 import { ioError } from '../env/file-io.ts'
 import { SedgeError } from '../errors.ts'

@@ -6,9 +6,9 @@
 import type { CompactionJob } from '../compaction/compaction-job.ts'
 import {
   type Compaction,
-  type PickerConfig,
-  LEVEL0_TABLES,
   LEVEL_FACTOR,
+  LEVEL0_TABLES,
+  type PickerConfig,
   pickCompaction,
   pickManualStep,
   startManual,
@@ -64,7 +64,8 @@ export class Compactor {
 
   /** Starts a compaction if one is wanted and none runs. */
   schedule(): void {
-    if (this.#running !== undefined || this.#isStopped || this.#manual > 0 || this.#isRetrying) return
+    if (this.#running !== undefined || this.#isStopped || this.#manual > 0 || this.#isRetrying)
+      return
     if (this.#store.state !== 'open') return
     const picked = pickCompaction(this.#store.version, this.#config, this.#damaged)
     if (picked !== undefined) this.#start(picked, () => this.schedule())

@@ -4,12 +4,13 @@
  *
  * Call protocol: open (any method)* close. After `close` began every call but `close` and `stats` is `CLOSED`.
  */
+
+import type { WorkerSetup } from '../compaction/worker-setup.ts'
+import type { DirectoryLock } from '../env/file-system.ts'
 import { configureWorker } from '../env/worker-pool.ts'
 import { WORKER_SOURCE } from '../env/worker-source.ts'
-import type { DirectoryLock } from '../env/file-system.ts'
-import { SedgeError } from '../errors.ts'
+import type { SedgeError } from '../errors.ts'
 import { kernelModule } from '../kernel/kernel.ts'
-import type { WorkerSetup } from '../compaction/worker-setup.ts'
 import { Background } from './background.ts'
 import type {
   Durability,
@@ -131,11 +132,7 @@ export class Engine implements EngineLike {
     return this.#reader.has(key, sequence)
   }
 
-  getEntry(
-    key: Encoded,
-    form: ResultForm,
-    sequence: number | undefined,
-  ): EntryResult | undefined {
+  getEntry(key: Encoded, form: ResultForm, sequence: number | undefined): EntryResult | undefined {
     this.#assertOpen()
     return this.#reader.getEntry(key, form, sequence)
   }

@@ -5,8 +5,9 @@
  *
  * Nothing is changed before everything has been read and judged. The first write comes after the last step.
  */
-import { nodeEnvironment } from '../env/environment.ts'
+
 import type { Environment } from '../env/environment.ts'
+import { nodeEnvironment } from '../env/environment.ts'
 import { ioError } from '../env/file-io.ts'
 import type { DirectoryLock, FileSystem } from '../env/file-system.ts'
 import { runtimeZstd } from '../env/zstd.ts'
@@ -16,12 +17,7 @@ import { LogChain } from '../log/log-chain.ts'
 import { TableFiles } from '../table/table-files.ts'
 import { loadChecksums } from '../util/checksum.ts'
 import { readClosed } from '../version/closed-statement.ts'
-import {
-  logFileName,
-  parseFileName,
-  tableFileName,
-  valueFileName,
-} from '../version/file-names.ts'
+import { logFileName, parseFileName, tableFileName, valueFileName } from '../version/file-names.ts'
 import { Manifest } from '../version/manifest.ts'
 import type { Recovered } from '../version/manifest-recovery.ts'
 import { recoverManifest } from '../version/manifest-recovery.ts'

@@ -68,11 +68,7 @@ export class Reader {
     return this.#find(key, sequence)
   }
 
-  getEntry(
-    key: Encoded,
-    form: ResultForm,
-    sequence: number | undefined,
-  ): EntryResult | undefined {
+  getEntry(key: Encoded, form: ResultForm, sequence: number | undefined): EntryResult | undefined {
     if (!this.#find(key, sequence)) return undefined
     const { view, kernel } = this.#store
     const { foundSequence, foundTimestamp } = view
@@ -211,8 +207,7 @@ class StoreCursor implements ScanCursor {
     const order = bound === undefined ? 0 : Buffer.compare(target, bound)
     const isInside = bound === undefined || (reverse ? order < 0 : order > 0)
     this.#start = isInside ? target.slice() : bound
-    this.#startInclusive =
-      isInside || (reverse ? range.upperInclusive : range.lowerInclusive)
+    this.#startInclusive = isInside || (reverse ? range.upperInclusive : range.lowerInclusive)
     this.#isDone = false
     this.#entries = SCAN_ENTRIES_FIRST
   }

@@ -4,9 +4,10 @@
  *
  * Call protocol: new (open | provide… | readValue | release)* close.
  */
-import { corruption, SedgeError } from '../errors.ts'
+
 import { ioError, readFully } from '../env/file-io.ts'
 import type { File, FileSystem } from '../env/file-system.ts'
+import { corruption, SedgeError } from '../errors.ts'
 import type { Address } from '../kernel/exports.ts'
 import type { Kernel, Need } from '../kernel/kernel.ts'
 import { TableHandle } from '../kernel/table-handle.ts'
