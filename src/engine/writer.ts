@@ -6,7 +6,6 @@
  *
  * A failed write takes its frames out of the view; a failed sync ends writing until the store is opened again.
  */
-import { Buffer } from 'node:buffer'
 import { ioError, isNoSpace } from '../env/file-io.ts'
 import { SedgeError } from '../errors.ts'
 import { EntryKind } from '../kernel/memtable.ts'
@@ -18,20 +17,25 @@ import {
   KEY_BYTES_MAX,
   keyLimit,
   LARGE_VALUE_BYTES,
-  VALUE_BYTES_MAX,
-  valueLimit,
 } from './limits.ts'
+import {
+  ENTRY_CHARGE,
+  encodeReference,
+  isLarge,
+  largestScratch,
+  type Measured,
+  measure,
+  measureLarge,
+  REFERENCE_BYTES,
+} from './measure.ts'
 import { asSedgeError, type Store } from './store.ts'
+import { Syncer } from './syncer.ts'
 import { Waiters } from './waiters.ts'
 
-/** Charge of an entry beside its key and value: an upper bound of header, padding and a frame of its own. */
-const ENTRY_CHARGE = 56
 /** A frame of this size is written without waiting for the turn's end. */
 const FRAME_BYTES = 256 * 1024
 /** How much of the log may wait at level `'none'`. */
 const LAZY_BYTES = 1024 * 1024
-/** A reference to a value in chunks, as a record holds it. */
-const REFERENCE_BYTES = 16
 /** A segment whose value file has grown to this is sealed. */
 const VALUE_FILE_BYTES = 64 * 1024 * 1024
 const PROBE_MS = 1000
@@ -49,30 +53,20 @@ export interface WriteHost {
   isLockHeld(): boolean
 }
 
-interface Measured {
-  readonly kind: number
-  readonly key: Encoded
-  /** Undefined for a delete and for a value in chunks. */
-  readonly value: Encoded | undefined
-  readonly large: Uint8Array | undefined
-  readonly charge: number
-}
-
 export class Writer {
   readonly #store: Store
   readonly #host: WriteHost
   /** Those who wait for the bytes to be written. */
   readonly #written = new Waiters()
-  /** Those who wait for the next sync. */
-  readonly #synced = new Waiters()
+  readonly #syncer: Syncer
   #isScheduled = false
-  #syncing: Promise<void> | undefined
   #checkedAt = 0
   #isProbing = false
 
   constructor(store: Store, host: WriteHost) {
     this.#store = store
     this.#host = host
+    this.#syncer = new Syncer(store, () => this.drain())
   }
 
   // -------------------------------------------------------------------------------------------------
@@ -124,8 +118,9 @@ export class Writer {
   sync(): Promise<void> {
     try {
       this.#store.assertWritable()
+      const { promise } = this.#syncer.waiters
       this.drain()
-      return this.#waitForSync()
+      return promise
     } catch (error) {
       return Promise.reject(asSedgeError(error))
     }
@@ -208,9 +203,7 @@ export class Writer {
         const valueBytes = kernel.scratchValue(one.value ?? '', keyBytes)
         this.#record(one.kind, keyBytes, valueBytes, one.charge, timestamp)
       } else {
-        const reference = Buffer.alloc(REFERENCE_BYTES)
-        reference.writeUIntLE(one.large.length, 0, 6)
-        reference.writeUIntLE(offsets[next++] ?? 0, 8, 6)
+        const reference = encodeReference(one.large.length, offsets[next++] ?? 0)
         kernel.scratchValue(reference, keyBytes)
         this.#record(EntryKind.CHUNKS, keyBytes, REFERENCE_BYTES, one.charge, timestamp)
       }
@@ -244,7 +237,7 @@ export class Writer {
     const { chain } = this.#store
     const pending = chain.pendingBytes
     if (pending < FRAME_BYTES) return
-    if (this.#written.isEmpty && this.#synced.isEmpty && pending < LAZY_BYTES) return
+    if (this.#written.isEmpty && this.#syncer.waiters.isEmpty && pending < LAZY_BYTES) return
     this.drain()
   }
 
@@ -296,13 +289,13 @@ export class Writer {
   #acknowledge(level: Durability): Promise<void> {
     if (level === 'none') return Promise.resolve()
     this.#schedule()
-    return level === 'disk' ? this.#synced.promise : this.#written.promise
+    return level === 'disk' ? this.#syncer.waiters.promise : this.#written.promise
   }
 
   #acknowledgeSync(level: Durability): void {
     if (level === 'none') return
     this.drain()
-    if (level === 'disk') this.#syncNow()
+    if (level === 'disk') this.#syncer.now()
   }
 
   #schedule(): void {
@@ -315,7 +308,6 @@ export class Writer {
       } catch {
         // Whoever waits has been told by a rejected promise.
       }
-      if (!this.#synced.isEmpty) this.#startSync()
     })
   }
 
@@ -331,47 +323,12 @@ export class Writer {
     const delay = this.#written.isEmpty ? 0 : this.#host.delayMs()
     if (delay > 0) this.#written.resolveAfter(this.#store.env, delay)
     else this.#written.resolve()
+    this.#syncer.start()
   }
 
-  /** Resolves when no sync is in flight and nobody waits for one. */
-  async settle(): Promise<void> {
-    while (this.#syncing !== undefined) await this.#syncing
-  }
-
-  #waitForSync(): Promise<void> {
-    const { promise } = this.#synced
-    this.#startSync()
-    return promise
-  }
-
-  /** One sync at a time; what comes meanwhile waits for the next. */
-  #startSync(): void {
-    this.#syncing ??= this.#syncLoop().finally(() => {
-      this.#syncing = undefined
-      if (!this.#synced.isEmpty) this.#startSync()
-    })
-  }
-
-  async #syncLoop(): Promise<void> {
-    while (!this.#synced.isEmpty) {
-      const waiting = this.#synced.take()
-      try {
-        this.#store.assertWritable()
-        this.drain()
-        await this.#store.chain.syncAsync()
-        waiting.resolve()
-      } catch (error) {
-        waiting.reject(this.#syncFailed(error))
-      }
-    }
-  }
-
-  #syncNow(): void {
-    try {
-      this.#store.chain.sync()
-    } catch (error) {
-      throw this.#syncFailed(error)
-    }
+  /** Resolves when no sync is in flight. */
+  settle(): Promise<void> {
+    return this.#syncer.settle()
   }
 
   // -------------------------------------------------------------------------------------------------
@@ -400,18 +357,8 @@ export class Writer {
       store.fail(reason)
     }
     this.#written.reject(told)
-    this.#synced.reject(told)
+    this.#syncer.waiters.reject(told)
     return told
-  }
-
-  #syncFailed(error: unknown): SedgeError {
-    if (error instanceof SedgeError && error.code !== 'IO') return error
-    const reason = ioError(error, 'cannot sync', 'the log')
-    this.#store.fail(reason)
-    return new SedgeError(reason.code, `${reason.message}; whether it is on disk is unknown`, {
-      cause: error,
-      outcome: 'unknown',
-    })
   }
 
   /** Finds out by itself when there is space again. */
@@ -447,47 +394,4 @@ export class Writer {
     if (this.#host.isLockHeld()) return
     throw this.#store.fail(new SedgeError('LOCKED', 'another process has taken the store over'))
   }
-}
-
-function isLarge(value: Encoded): boolean {
-  const bytes = typeof value === 'string' ? Buffer.byteLength(value, 'utf8') : value.length
-  if (bytes > VALUE_BYTES_MAX) throw valueLimit()
-  return bytes >= LARGE_VALUE_BYTES
-}
-
-function byteLength(text: Encoded): number {
-  return typeof text === 'string' ? Buffer.byteLength(text, 'utf8') : text.length
-}
-
-function measureLarge(key: Encoded, value: Encoded): Measured {
-  const keyBytes = byteLength(key)
-  if (keyBytes > KEY_BYTES_MAX) throw keyLimit()
-  const large = typeof value === 'string' ? Buffer.from(value, 'utf8') : value
-  const charge = ENTRY_CHARGE + keyBytes + REFERENCE_BYTES
-  return { kind: EntryKind.CHUNKS, key, value: undefined, large, charge }
-}
-
-function measure(operation: Operation): Measured {
-  const { key } = operation
-  const keyBytes = byteLength(key)
-  if (keyBytes === 0 || keyBytes > KEY_BYTES_MAX) throw keyLimit()
-  if (operation.kind === 'delete') {
-    const charge = ENTRY_CHARGE + keyBytes
-    return { kind: EntryKind.DELETE, key, value: undefined, large: undefined, charge }
-  }
-  const { value } = operation
-  const valueBytes = byteLength(value)
-  if (valueBytes > VALUE_BYTES_MAX) throw valueLimit()
-  if (valueBytes >= LARGE_VALUE_BYTES) return measureLarge(key, value)
-  const charge = ENTRY_CHARGE + keyBytes + valueBytes
-  return { kind: EntryKind.PUT, key, value, large: undefined, charge }
-}
-
-/** Scratch that any of the entries needs, taken in advance so that no append can fail for it. */
-function largestScratch(measured: readonly Measured[]): number {
-  let most = 0
-  for (const { key, value } of measured) {
-    most = Math.max(most, key.length * 3 + (value?.length ?? REFERENCE_BYTES) * 3 + 16)
-  }
-  return most
 }

@@ -1,0 +1,83 @@
+/**
+ * What an operation will take before any of it is written: which limits it keeps, its charge, and whether its value
+ * goes to the value file.
+ */
+import { Buffer } from 'node:buffer'
+import { EntryKind } from '../kernel/memtable.ts'
+import type { Encoded, Operation } from './engine-types.ts'
+import {
+  KEY_BYTES_MAX,
+  keyLimit,
+  LARGE_VALUE_BYTES,
+  VALUE_BYTES_MAX,
+  valueLimit,
+} from './limits.ts'
+
+/** Charge of an entry beside its key and value: an upper bound of header, padding and a frame of its own. */
+export const ENTRY_CHARGE = 56
+/** A reference to a value in chunks, as a record holds it. */
+export const REFERENCE_BYTES = 16
+
+export interface Measured {
+  readonly kind: number
+  readonly key: Encoded
+  /** Undefined for a delete and for a value in chunks. */
+  readonly value: Encoded | undefined
+  /** A value for the value file. */
+  readonly large: Uint8Array | undefined
+  readonly charge: number
+}
+
+/** Whether a value goes to the value file. Throws `LIMIT`. */
+export function isLarge(value: Encoded): boolean {
+  const bytes = typeof value === 'string' ? Buffer.byteLength(value, 'utf8') : value.length
+  if (bytes > VALUE_BYTES_MAX) throw valueLimit()
+  return bytes >= LARGE_VALUE_BYTES
+}
+
+function byteLength(text: Encoded): number {
+  return typeof text === 'string' ? Buffer.byteLength(text, 'utf8') : text.length
+}
+
+/** Throws `LIMIT`. Requires that the value is large. */
+export function measureLarge(key: Encoded, value: Encoded): Measured {
+  const keyBytes = byteLength(key)
+  if (keyBytes > KEY_BYTES_MAX) throw keyLimit()
+  const large = typeof value === 'string' ? Buffer.from(value, 'utf8') : value
+  const charge = ENTRY_CHARGE + keyBytes + REFERENCE_BYTES
+  return { kind: EntryKind.CHUNKS, key, value: undefined, large, charge }
+}
+
+/** Throws `LIMIT`. */
+export function measure(operation: Operation): Measured {
+  const { key } = operation
+  const keyBytes = byteLength(key)
+  if (keyBytes === 0 || keyBytes > KEY_BYTES_MAX) throw keyLimit()
+  if (operation.kind === 'delete') {
+    const charge = ENTRY_CHARGE + keyBytes
+    return { kind: EntryKind.DELETE, key, value: undefined, large: undefined, charge }
+  }
+  const { value } = operation
+  const valueBytes = byteLength(value)
+  if (valueBytes > VALUE_BYTES_MAX) throw valueLimit()
+  if (valueBytes >= LARGE_VALUE_BYTES) return measureLarge(key, value)
+  const charge = ENTRY_CHARGE + keyBytes + valueBytes
+  return { kind: EntryKind.PUT, key, value, large: undefined, charge }
+}
+
+/** Scratch that any of the entries needs, taken in advance so that no append can fail for it. */
+export function largestScratch(measured: readonly Measured[]): number {
+  let most = 0
+  for (const { key, value } of measured) {
+    most = Math.max(most, key.length * 3 + (value?.length ?? REFERENCE_BYTES) * 3 + 16)
+  }
+  return most
+}
+
+/** What the record of a value in chunks holds instead of the value: its length and where it is (LOG-6). */
+export function encodeReference(length: number, offset: number): Uint8Array {
+  const reference = Buffer.alloc(REFERENCE_BYTES)
+  reference.writeUIntLE(length, 0, 6)
+  reference.writeUIntLE(offset, 8, 6)
+  return reference
+}
