@@ -4,6 +4,7 @@
  *
  * A trap means a bug: the instance is marked and never called again [KRN-5].
  */
+import { Buffer } from 'node:buffer'
 import { SedgeError } from '../errors.ts'
 import { type Address, type KernelExports, Result, Status } from './exports.ts'
 import { KERNEL_BASE64 } from './kernel-binary.ts'
@@ -44,8 +45,18 @@ export function adoptKernelModule(module: KernelModule): void {
   compiled = module as WebAssembly.Module
 }
 
-function abort(_message: number, _file: number, line: number, column: number): never {
-  throw new Error(`kernel assertion failed at line ${line}:${column}`)
+function instantiate(): WebAssembly.Instance {
+  /** Only the checked kernel calls this. A string is UTF-16 behind its length in bytes. */
+  const abort = (message: number, file: number, line: number, column: number): never => {
+    const { buffer } = instance.exports['memory'] as WebAssembly.Memory
+    const text = (at: number): string => {
+      const length = new DataView(buffer).getUint32(at - 4, true)
+      return Buffer.from(buffer, at, length).toString('utf16le')
+    }
+    throw new Error(`${text(file)}:${line}:${column}: ${text(message)}`)
+  }
+  const instance = new WebAssembly.Instance(compile(), { env: { abort } })
+  return instance
 }
 
 /** A block that has to be read and installed before a call can go on. */
@@ -100,7 +111,7 @@ export class Kernel {
   ): Kernel {
     let instance: WebAssembly.Instance
     try {
-      instance = new WebAssembly.Instance(compile(), { env: { abort } })
+      instance = instantiate()
     } catch (cause) {
       if (cause instanceof SedgeError) throw cause
       throw new SedgeError('UNSUPPORTED', 'the kernel cannot be instantiated', { cause })
