@@ -9,7 +9,7 @@
 import { commonPrefix, copyBytes } from './bytes'
 import { allocate, free, reallocate } from './memory'
 import { putVarint } from './varint'
-import { BLOCK_HEADER } from './block-cache'
+import { BLOCK_HEADER } from './frame'
 
 const KEPT_HEADER: u32 = 32
 /** Kind and four varints at their longest. */

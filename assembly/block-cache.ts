@@ -7,58 +7,21 @@
  *
  * `offsets` point at entries, `heads` are the first four bytes behind the shared prefix, for searching.
  */
-import { compareBytes, head32 } from './bytes'
+import { BLOCK_HEADER, Frame, TRAILER } from './frame'
+import { parse } from './block-parse'
 import { allocate, free } from './memory'
 import { lz4Decompress } from './lz4'
 import { xxh64 } from './xxh64'
-import { readVarint, varintValue } from './varint'
 import {
   BLOCK_FILTER,
-  BLOCK_INDEX,
   CODEC_LZ4,
   CODEC_NONE,
   CODEC_ZSTD,
   CORRUPT,
-  KEY_BYTES_MAX,
-  KIND_CHUNKS,
-  KIND_DELETE,
-  KIND_RESERVED_MAX,
   NO_MEMORY,
   OK,
   UNKNOWN_FORMAT,
 } from './abi'
-
-export const TRAILER: u32 = 16
-export const BLOCK_HEADER: u32 = 24
-/** Offset and stored bytes of a block, in the value of an index entry. */
-const HANDLE_BYTES: usize = 12
-
-@unmanaged
-export class Frame {
-  table: usize
-  pins: u32
-  offset: u64
-  content: usize
-  contentBytes: u32
-  count: u32
-  prefix: usize
-  prefixBytes: u32
-  offsets: usize
-  heads: usize
-  baseSequence: u64
-  baseTimestamp: i64
-  /** Bytes charged to the budget. */
-  charge: u32
-  /** Set by every use, cleared by the clock's hand. */
-  used: u32
-  /** What it was installed as: BLOCK_DATA, BLOCK_INDEX or BLOCK_FILTER. */
-  kind: u32
-  /** The lookup that used it last. */
-  lookup: u32
-  hashNext: usize
-  clockNext: usize
-  clockPrevious: usize
-}
 
 let buckets: usize = 0
 let bucketMask: u32 = 0
@@ -255,7 +218,15 @@ export function lastInstalled(): usize {
  * `decoded` is nonzero when the content was decompressed by the caller (zstd): it is at that address, of the size that
  * the trailer names. CORRUPT and UNKNOWN_FORMAT enter nothing. May grow.
  */
-export function blockInstall(table: usize, identity: u64, offset: u64, kind: u32, address: usize, stored: u32, decoded: usize): i32 {
+export function blockInstall(
+  table: usize,
+  identity: u64,
+  offset: u64,
+  kind: u32,
+  address: usize,
+  stored: u32,
+  decoded: usize,
+): i32 {
   installed = 0
   if (stored < TRAILER + 1) return CORRUPT
   const payload = stored - TRAILER
@@ -325,83 +296,5 @@ function enter(table: usize, offset: u64, kind: u32, content: usize, bytes: u32)
   }
   insertFrame(f)
   installed = f
-  return OK
-}
-
-/** Validates a whole block and fills its directory. What passes needs no check ever after. */
-function parse(frame: Frame): i32 {
-  const content = frame.content
-  const end = content + frame.contentBytes
-  const prefixBytes = load<u32>(content, 4)
-  if (prefixBytes > KEY_BYTES_MAX || prefixBytes > frame.contentBytes - BLOCK_HEADER) return CORRUPT
-  frame.prefixBytes = prefixBytes
-  frame.prefix = content + BLOCK_HEADER
-  frame.baseSequence = load<u64>(content, 8)
-  frame.baseTimestamp = load<i64>(content, 16)
-  if (frame.baseSequence >> 53 != 0) return CORRUPT
-  let p = frame.prefix + prefixBytes
-  for (let i: u32 = 0; i < frame.count; i++) {
-    const status = parseEntry(frame, p, end, i)
-    if (status != OK) return status
-    p = parsedEnd
-    if (frame.kind == BLOCK_INDEX && !isIndexEntry(parsedStart)) return CORRUPT
-    store<u32>(frame.offsets + ((<usize>i) << 2), (parsedStart - content) as u32)
-    store<u32>(frame.heads + ((<usize>i) << 2), head32(parsedSuffix, parsedSuffixBytes))
-    if (i > 0 && !ascends(frame)) return CORRUPT
-    previousSuffix = parsedSuffix
-    previousSuffixBytes = parsedSuffixBytes
-    previousSequence = parsedSequence
-  }
-  return p == end ? OK : CORRUPT
-}
-
-let parsedStart: usize = 0
-let parsedEnd: usize = 0
-let parsedSuffix: usize = 0
-let parsedSuffixBytes: u32 = 0
-let parsedSequence: u64 = 0
-let previousSuffix: usize = 0
-let previousSuffixBytes: u32 = 0
-let previousSequence: u64 = 0
-
-function ascends(frame: Frame): bool {
-  const order = compareBytes(previousSuffix, previousSuffixBytes, parsedSuffix, parsedSuffixBytes)
-  if (order != 0) return order < 0
-  // The versions of one key may end several blocks, which then have the same index key.
-  return frame.kind == BLOCK_INDEX || previousSequence > parsedSequence
-}
-
-/** True if the entry parsed last is one of an index: a put of one handle, or of two. */
-function isIndexEntry(start: usize): bool {
-  const valueBytes = parsedEnd - parsedSuffix - (parsedSuffixBytes as usize)
-  return load<u8>(start) == 1 && (valueBytes == HANDLE_BYTES || valueBytes == 2 * HANDLE_BYTES)
-}
-
-function parseEntry(frame: Frame, start: usize, end: usize, i: u32): i32 {
-  if (start >= end) return CORRUPT
-  const kind = <u32>load<u8>(start)
-  if (kind == 0 || kind > KIND_RESERVED_MAX) return CORRUPT
-  if (kind > KIND_CHUNKS) return UNKNOWN_FORMAT
-  let p = readVarint(start + 1, end)
-  if (p == 0) return CORRUPT
-  const suffixBytes = varintValue
-  p = readVarint(p, end)
-  if (p == 0) return CORRUPT
-  const valueBytes = varintValue
-  p = readVarint(p, end)
-  if (p == 0 || (frame.baseSequence + varintValue) >> 53 != 0) return CORRUPT
-  parsedSequence = frame.baseSequence + varintValue
-  p = readVarint(p, end)
-  if (p == 0) return CORRUPT
-  const room = <u64>(end - p)
-  if (suffixBytes > KEY_BYTES_MAX || suffixBytes + <u64>frame.prefixBytes > KEY_BYTES_MAX) return CORRUPT
-  if (suffixBytes + <u64>frame.prefixBytes == 0) return CORRUPT
-  if (suffixBytes > room || valueBytes > room - suffixBytes) return CORRUPT
-  if (kind == KIND_CHUNKS && valueBytes != 16) return CORRUPT
-  if (kind == KIND_DELETE && valueBytes != 0) return CORRUPT
-  parsedStart = start
-  parsedSuffix = p
-  parsedSuffixBytes = suffixBytes as u32
-  parsedEnd = p + (suffixBytes as usize) + (valueBytes as usize)
   return OK
 }

@@ -5,7 +5,7 @@
  *            1 byte  ------------------- varints -------------------
  */
 import { compareBytes, copyBytes, head32 } from './bytes'
-import { Frame } from './block-cache'
+import { Frame } from './frame'
 
 /** The entry read last by `readEntry`. */
 export let entryKind: u32 = 0

@@ -6,15 +6,14 @@ import * as abi from './abi'
 import { free, reallocate } from './memory'
 import { cacheHits, cacheMisses } from './block-cache'
 import { dropped, jobBuilder, jobTableStarted, shadowed } from './job'
-import { Replay } from './memtable'
 import {
   tableBuilderCompressed,
   tableBuilderDrained,
   tableBuilderEnd,
   tableBuilderForeign,
-  tableBuilderHeader,
   tableBuilderStart,
 } from './table-builder'
+import { tableBuilderHeader } from './table-finish'
 import { filterChecks, filterFalsePositives, filterNegatives } from './table'
 import { viewHashSeed } from './view'
 import { xxh64 } from './xxh64'
@@ -66,7 +65,8 @@ export {
   memtableSealSegment,
   memtableDrop,
 } from './memtable'
-import { Memtable, memtableProof as proof, memtableReplay as replay } from './memtable'
+import { Memtable } from './memtable'
+import { Replay, memtableProof as proof, memtableReplay as replay } from './memtable-replay'
 export { memtableSortStep, memtableUnsorted } from './memtable-order'
 
 /** Where the arena is. */
@@ -129,10 +129,25 @@ export { tableCreate, tableSetTop, tableFree, tableInstall } from './table'
 
 export { viewSetSeed, viewBegin, viewMemtable, viewTable, viewEnd, viewFind } from './view'
 export { scanBegin, scanFill, scanEnd } from './scan'
-export { jobBegin, jobLists, jobAddMemtable, jobAddTables, jobStart, jobStep, jobValueAt, jobEnd } from './job'
+export {
+  jobBegin,
+  jobLists,
+  jobAddMemtable,
+  jobAddTables,
+  jobStart,
+  jobStep,
+  jobValueAt,
+  jobEnd,
+} from './job'
 
 /** Starts the table that the next steps build. */
-export function jobTable(number: f64, identityLow: u32, identityHigh: u32, codec: u32, bitsPerKey: u32): void {
+export function jobTable(
+  number: f64,
+  identityLow: u32,
+  identityHigh: u32,
+  codec: u32,
+  bitsPerKey: u32,
+): void {
   const identity = (<u64>identityHigh << 32) | identityLow
   tableBuilderStart(jobBuilder(), number, identity, codec, bitsPerKey, viewHashSeed())
   jobTableStarted()

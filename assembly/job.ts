@@ -25,10 +25,20 @@ import {
   VALUE,
   setResult,
 } from './abi'
-import { Cursor, cursorCreateLevel, cursorCreateRun, cursorSource } from './cursor'
+import { cursorCreateLevel, cursorCreateRun, cursorSource } from './cursor'
+import { Cursor } from './cursor-state'
 import { lookupEnd } from './block-cache'
 import { Memtable } from './memtable'
-import { Merge, mergeAdd, mergeAdvance, mergeCreate, mergeCurrent, mergeFree, mergePrepare, mergeToEnds } from './merge'
+import {
+  Merge,
+  mergeAdd,
+  mergeAdvance,
+  mergeCreate,
+  mergeCurrent,
+  mergeFree,
+  mergePrepare,
+  mergeToEnds,
+} from './merge'
 import { corrupt } from './table'
 import {
   TableBuilder,
@@ -36,9 +46,9 @@ import {
   tableBuilderCloseBlock,
   tableBuilderCreate,
   tableBuilderEnd,
-  tableBuilderFinish,
   tableBuilderFree,
 } from './table-builder'
+import { tableBuilderFinish } from './table-finish'
 
 const OUTPUT_BYTES: u32 = 256 * 1024
 
@@ -73,7 +83,13 @@ export let shadowed: u32 = 0
 export let dropped: f64 = 0
 
 /** Begins a job that makes at most `tables` tables of about `bytes` bytes. `list` holds `count` live sequences (f64), ascending. May grow. */
-export function jobBegin(list: usize, count: u32, dropTombstones: u32, bytes: f64, tables: u32): i32 {
+export function jobBegin(
+  list: usize,
+  count: u32,
+  dropTombstones: u32,
+  bytes: f64,
+  tables: u32,
+): i32 {
   jobEnd()
   snapshots = allocate((count + 1) << 3)
   merge = mergeCreate(0)
@@ -122,7 +138,8 @@ export function jobAddMemtable(address: usize): i32 {
   const t = changetype<Memtable>(address)
   for (let r: u32 = 0; r < t.runCount; r++) {
     const run = t.runs + ((<usize>r) << 3)
-    const status = mergeAdd(changetype<Merge>(merge), cursorCreateRun(address, load<u32>(run), load<u32>(run, 4)))
+    const cursor = cursorCreateRun(address, load<u32>(run), load<u32>(run, 4))
+    const status = mergeAdd(changetype<Merge>(merge), cursor)
     if (status != OK) return status
   }
   return OK
@@ -199,7 +216,17 @@ function keep(b: TableBuilder, c: Cursor): i32 {
     value = reference
   }
   if (!fresh) shadowed++
-  return tableBuilderAdd(b, c.key, c.keyBytes, c.kind, c.sequence, c.timestamp, value, c.valueBytes, fresh)
+  return tableBuilderAdd(
+    b,
+    c.key,
+    c.keyBytes,
+    c.kind,
+    c.sequence,
+    c.timestamp,
+    value,
+    c.valueBytes,
+    fresh,
+  )
 }
 
 /** Ends the table that is being built. TABLE_DONE, COMPRESS (call again) or NO_MEMORY. */
@@ -217,7 +244,8 @@ function closeTable(b: TableBuilder): i32 {
 
 /** True if the current entry should begin a new table. Chunks that were copied for it have decided: they are in this one. */
 function wantsTable(b: TableBuilder): bool {
-  return fresh && valueOffset == 0 && b.entries > 0 && tablesLeft > 1 && tableBuilderEnd(b) >= tableBytes
+  if (!fresh || valueOffset != 0 || b.entries == 0 || tablesLeft <= 1) return false
+  return tableBuilderEnd(b) >= tableBytes
 }
 
 /** Goes on for at most `entries` entries. May grow. */

@@ -56,7 +56,8 @@ function insertFree(block: usize, size: u32): void {
   store<u32>(block, 0, 12)
   if (head != 0) store<u32>(head, block as u32, 12)
   store<u32>(list, block as u32)
-  store<u32>(stepMaps + ((cls as usize) << 2), load<u32>(stepMaps + ((cls as usize) << 2)) | (1 << step))
+  const map = stepMaps + ((cls as usize) << 2)
+  store<u32>(map, load<u32>(map) | (1 << step))
   classMap |= 1 << cls
 }
 

@@ -12,16 +12,7 @@
 import { compareBytes, copyBytes } from './bytes'
 import { xxh64 } from './xxh64'
 import { allocate, free, reallocate } from './memory'
-import {
-  KEY_BYTES_MAX,
-  KIND_CHUNKS,
-  KIND_DELETE,
-  KIND_PUT,
-  KIND_RESERVED_MAX,
-  NO_MEMORY,
-  OK,
-  VALUE_INLINE_MAX,
-} from './abi'
+import { NO_MEMORY, OK } from './abi'
 
 export const SEGMENT_HEADER: u32 = 80
 export const FRAME_HEADER: u32 = 32
@@ -103,7 +94,7 @@ export function recordValue(r: usize): usize {
 }
 // @ts-ignore: decorator
 @inline
-function recordBytes(keyBytes: u32, valueBytes: u32): u32 {
+export function recordBytes(keyBytes: u32, valueBytes: u32): u32 {
   return (RECORD_HEADER + keyBytes + valueBytes + 3) & ~3
 }
 
@@ -181,7 +172,7 @@ function growSlots(m: Memtable): bool {
 }
 
 /** Makes sure that one more record can be indexed. May grow. */
-function reserveIndex(m: Memtable): bool {
+export function reserveIndex(m: Memtable): bool {
   if (m.slotsUsed * 5 >= (m.slotMask + 1) * 3 && !growSlots(m)) return false
   if (m.count == m.orderCapacity) {
     const order = reallocate(m.order, m.count << 2, m.orderCapacity << 3)
@@ -229,7 +220,7 @@ function findSlot(m: Memtable, key: usize, keyBytes: u32, hash: u32): usize {
 }
 
 /** Points the key's slot at the record and returns the distance back to the version before it. */
-function index(m: Memtable, offset: u32, key: usize, keyBytes: u32): u32 {
+export function index(m: Memtable, offset: u32, key: usize, keyBytes: u32): u32 {
   const hash = xxh64(key, keyBytes, m.hashSeed) as u32
   const slot = findSlot(m, key, keyBytes, hash)
   const before = load<u32>(slot, 4)
@@ -282,7 +273,16 @@ export function memtableAppend(
   return OK
 }
 
-function writeFrame(m: Memtable, offset: u32, kind: u32, count: u32, first: u32, distance: u32, synced: u32, values: u32): void {
+function writeFrame(
+  m: Memtable,
+  offset: u32,
+  kind: u32,
+  count: u32,
+  first: u32,
+  distance: u32,
+  synced: u32,
+  values: u32,
+): void {
   const header = m.arena + offset
   const payload = m.tail - offset - FRAME_HEADER
   const seed = m.identity + <u64>offset
@@ -348,7 +348,13 @@ export function memtableDrop(address: usize, from: u32): void {
 }
 
 /** The newest record of the key with a sequence of at most `sequence`, 0 if there is none. */
-export function memtableFind(m: Memtable, key: usize, keyBytes: u32, hash: u64, sequence: u64): usize {
+export function memtableFind(
+  m: Memtable,
+  key: usize,
+  keyBytes: u32,
+  hash: u64,
+  sequence: u64,
+): usize {
   const offset = load<u32>(findSlot(m, key, keyBytes, hash as u32), 4)
   if (offset <= DROPPED || sequence < m.firstSequence) return 0
   const newest = sequence - m.firstSequence
@@ -359,146 +365,4 @@ export function memtableFind(m: Memtable, key: usize, keyBytes: u32, hash: u64, 
     record -= distance
   }
   return record
-}
-
-// ---------------------------------------------------------------------------------------------------
-// Replay
-
-@unmanaged
-export class Replay {
-  /** Where the valid frames end. */
-  end: u32
-  /** 1: a seal was met; 2: the bytes end with a frame; 0: what follows `end` is not a valid frame. */
-  ending: u32
-  /** Highest synced point that a frame states: distance and offset. 0xffffffff if none does. */
-  distance: u32
-  synced: u32
-  values: u32
-  lastDelta: u32
-}
-
-/** True if a frame header with a good checksum is at `offset` and its payload lies below `length`. */
-function headerHolds(m: Memtable, offset: u32, length: u32): bool {
-  if (offset + FRAME_HEADER > length) return false
-  const header = m.arena + offset
-  if (load<u32>(header) != (xxh64(header + 4, FRAME_HEADER - 4, m.identity + <u64>offset) as u32)) return false
-  const payload = load<u32>(header, 8)
-  return payload <= length - offset - FRAME_HEADER && (payload & 3) == 0
-}
-
-/** 0: not valid [LOG-3]; otherwise the frame's kind. Kinds and features of the future give 255. */
-function frameHolds(m: Memtable, offset: u32, length: u32, lastDelta: i64): u32 {
-  if (!headerHolds(m, offset, length)) return 0
-  const header = m.arena + offset
-  const payload = load<u32>(header, 8)
-  const start = header + FRAME_HEADER
-  if (load<u32>(header, 4) != (xxh64(start, payload, m.identity + <u64>offset + 1) as u32)) return 0
-  const kind = load<u32>(header, 12) & 0xff
-  const count = load<u32>(header, 12) >> 8
-  if (kind == FRAME_SEAL) return payload == 0 && count == 0 ? FRAME_SEAL : 0
-  if (kind != FRAME_RECORDS) return kind == 0 ? 0 : 255
-  if (count == 0) return 0
-  const end = start + payload
-  let p = start
-  let last = lastDelta
-  let future = false
-  for (let i: u32 = 0; i < count; i++) {
-    if (p + RECORD_HEADER > end) return 0
-    const recordsKind = recordKind(p)
-    const keyBytes = recordKeyBytes(p)
-    const valueBytes = recordValueBytes(p)
-    if (keyBytes == 0 || keyBytes > KEY_BYTES_MAX || valueBytes > VALUE_INLINE_MAX) return 0
-    if (recordsKind == 0 || recordsKind > KIND_RESERVED_MAX) return 0
-    if (recordsKind > KIND_CHUNKS) future = true
-    if (recordsKind == KIND_DELETE && valueBytes != 0) return 0
-    if (recordsKind == KIND_CHUNKS && valueBytes != 16) return 0
-    if (<i64>recordSequenceDelta(p) <= last) return 0
-    last = recordSequenceDelta(p)
-    if (i == 0 && recordSequenceDelta(p) != load<u32>(header, 16)) return 0
-    const bytes = recordBytes(keyBytes, valueBytes)
-    if (<usize>bytes > end - p) return 0
-    p += bytes
-  }
-  if (p != end) return 0
-  return future ? 255 : FRAME_RECORDS
-}
-
-/**
- * Indexes the frames of a segment whose `length` bytes are in the arena, up to the first that is not valid.
- * Fills `Replay` at `out`. UNKNOWN_FORMAT comes back as 12 when a valid frame holds a kind of the future. May grow.
- */
-export function memtableReplay(address: usize, length: u32, out: usize): i32 {
-  const m = changetype<Memtable>(address)
-  const result = changetype<Replay>(out)
-  result.distance = 0xffffffff
-  result.synced = 0
-  result.values = 0
-  result.lastDelta = 0
-  result.ending = 2
-  let offset = SEGMENT_HEADER
-  let last: i64 = -1
-  while (offset < length) {
-    const kind = frameHolds(m, offset, length, last)
-    if (kind == 255) return 12
-    if (kind == 0) {
-      result.ending = 0
-      break
-    }
-    const header = m.arena + offset
-    noteSynced(header, result)
-    if (load<u32>(header, 28) < result.values) {
-      result.ending = 0
-      break
-    }
-    result.values = load<u32>(header, 28)
-    const next = offset + FRAME_HEADER + load<u32>(header, 8)
-    if (kind == FRAME_SEAL) {
-      offset = next
-      result.ending = offset == length ? 1 : 0
-      break
-    }
-    if (!indexFrame(m, offset, next)) return NO_MEMORY
-    last = load<u32>(m.arena + load<u32>(m.order + ((<usize>(m.count - 1)) << 2)), 8)
-    result.lastDelta = last as u32
-    offset = next
-  }
-  result.end = offset
-  m.tail = offset
-  return OK
-}
-
-function indexFrame(m: Memtable, offset: u32, next: u32): bool {
-  let at = offset + FRAME_HEADER
-  while (at < next) {
-    if (!reserveIndex(m)) return false
-    const record = m.arena + at
-    const keyBytes = recordKeyBytes(record)
-    store<u32>(record, index(m, at, recordKey(record), keyBytes), 16)
-    at += recordBytes(keyBytes, recordValueBytes(record))
-  }
-  return true
-}
-
-/** Keeps the highest synced point: the smallest distance, then the largest offset. */
-function noteSynced(header: usize, result: Replay): void {
-  const distance = load<u32>(header, 20)
-  const synced = load<u32>(header, 24)
-  if (distance < result.distance || (distance == result.distance && synced > result.synced)) {
-    result.distance = distance
-    result.synced = synced
-  }
-}
-
-/**
- * Looks behind damage at `from` for frame headers that still hold and notes what they state as synced: the proof
- * that tells corruption from a torn tail [LOG-10].
- */
-export function memtableProof(address: usize, from: u32, length: u32, out: usize): void {
-  const m = changetype<Memtable>(address)
-  const result = changetype<Replay>(out)
-  result.distance = 0xffffffff
-  result.synced = 0
-  for (let offset = (from + 4) & ~3; offset + FRAME_HEADER <= length; offset += 4) {
-    if (headerHolds(m, offset, length)) noteSynced(m.arena + offset, result)
-  }
 }

@@ -8,8 +8,6 @@
 import { allocate, free, reallocate } from './memory'
 import { NO_MEMORY, OK } from './abi'
 import {
-  Cursor,
-  compareCursors,
   cursorFirst,
   cursorFree,
   cursorLast,
@@ -19,6 +17,7 @@ import {
   cursorSeek,
   cursorSeekBefore,
 } from './cursor'
+import { Cursor, compareCursors } from './cursor-state'
 
 @unmanaged
 export class Merge {

@@ -23,7 +23,8 @@ import {
   RESULT_KEY_BYTES,
   setResult,
 } from './abi'
-import { Cursor, cursorCreateLevel, cursorCreateRun, cursorSource } from './cursor'
+import { cursorCreateLevel, cursorCreateRun, cursorSource } from './cursor'
+import { Cursor } from './cursor-state'
 import { lookupEnd } from './block-cache'
 import { Memtable } from './memtable'
 import { memtableSortStep } from './memtable-order'
@@ -155,7 +156,8 @@ function position(m: Merge): void {
   }
   const inclusive = (flags & SCAN_START_INCLUSIVE) != 0
   const reverse = (flags & SCAN_REVERSE) != 0
-  // Forwards, (key, MAX) stands before every version and (key, 0) behind them; backwards the other way round.
+  // Forwards, (key, MAX) stands before every version and (key, 0) behind them; backwards the
+  // other way round.
   mergeSeek(m, bounds, startBytes, inclusive != reverse ? SEQUENCE_MAX : 0)
 }
 

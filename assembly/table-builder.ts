@@ -10,7 +10,7 @@
 import { commonPrefix, compareBytes, copyBytes } from './bytes'
 import { allocate, free, reallocate } from './memory'
 import { LZ4_TABLE_BYTES, lz4Compress } from './lz4'
-import { XXH64_STATE_BYTES, xxh64, xxh64Digest, xxh64Reset, xxh64Update } from './xxh64'
+import { XXH64_STATE_BYTES, xxh64, xxh64Reset, xxh64Update } from './xxh64'
 import { bloomFilterAdd, bloomFilterLines, bloomFilterProbes } from './bloom-filter'
 import {
   BlockBuilder,
@@ -22,7 +22,7 @@ import {
   blockBuilderLastKey,
   blockBuilderLastKeyBytes,
 } from './block-builder'
-import { TRAILER } from './block-cache'
+import { TRAILER } from './frame'
 import { CODEC_LZ4, CODEC_NONE, CODEC_ZSTD, COMPRESS, KIND_DELETE, NO_MEMORY, OK } from './abi'
 
 const DATA_WEIGHT: u32 = 4096
@@ -119,7 +119,14 @@ export function tableBuilderFree(address: usize): void {
 }
 
 /** Begins a table. Requires that the one before was finished and drained. */
-export function tableBuilderStart(b: TableBuilder, number: f64, identity: u64, codec: u32, bitsPerKey: u32, hashSeed: u64): void {
+export function tableBuilderStart(
+  b: TableBuilder,
+  number: f64,
+  identity: u64,
+  codec: u32,
+  bitsPerKey: u32,
+  hashSeed: u64,
+): void {
   b.number = <u64>number
   b.identity = identity
   b.codec = codec
@@ -161,7 +168,7 @@ export function tableBuilderForeign(b: TableBuilder, bytes: usize, count: u32): 
   b.position += <u64>count
 }
 
-function reserveOutput(b: TableBuilder, bytes: u32): bool {
+export function reserveOutput(b: TableBuilder, bytes: u32): bool {
   const room = reallocate(b.output, b.outputBytes, max(b.outputBytes + bytes, 1 << 16))
   if (room == 0) return false
   b.output = room
@@ -169,7 +176,7 @@ function reserveOutput(b: TableBuilder, bytes: u32): bool {
 }
 
 /** Copies `bytes` of `from` to `key`, in memory of its own; false when memory is exhausted. */
-function keepKey(key: usize, from: usize, bytes: u32): usize {
+export function keepKey(key: usize, from: usize, bytes: u32): usize {
   const room = reallocate(key, 0, bytes)
   if (room != 0) copyBytes(room, from, bytes)
   return room
@@ -191,7 +198,9 @@ export function tableBuilderAdd(
 ): i32 {
   if (b.pendingBytes != 0 && !indexPending(b, key, keyBytes, false)) return NO_MEMORY
   const data = changetype<BlockBuilder>(b.data)
-  if (!blockBuilderAdd(data, key, keyBytes, kind, sequence, timestamp, value, valueBytes)) return NO_MEMORY
+  if (!blockBuilderAdd(data, key, keyBytes, kind, sequence, timestamp, value, valueBytes)) {
+    return NO_MEMORY
+  }
   if (b.entries == 0) {
     b.smallest = keepKey(b.smallest, key, keyBytes)
     if (b.smallest == 0) return NO_MEMORY
@@ -230,7 +239,7 @@ function closeBlock(b: TableBuilder): i32 {
   return putData(b)
 }
 
-function finishContent(b: TableBuilder, builder: BlockBuilder): bool {
+export function finishContent(b: TableBuilder, builder: BlockBuilder): bool {
   const room = reallocate(b.content, 0, blockBuilderBytesMax(builder))
   if (room == 0) return false
   b.content = room
@@ -260,7 +269,7 @@ export function tableBuilderCompressed(b: TableBuilder, address: usize, bytes: u
 }
 
 /** Puts out a block, compressed when that saves at least an eighth. */
-function putBlock(b: TableBuilder, content: usize, bytes: u32, codec: u32): bool {
+export function putBlock(b: TableBuilder, content: usize, bytes: u32, codec: u32): bool {
   if (!reserveOutput(b, bytes + TRAILER)) return false
   const at = b.output + b.outputBytes
   if (codec == CODEC_LZ4) {
@@ -286,7 +295,7 @@ function seal(b: TableBuilder, stored: u32, codec: u32, bytes: u32): void {
 }
 
 /** Enters the block written last in the index, under a key that separates it from `next`. */
-function indexPending(b: TableBuilder, next: usize, nextBytes: u32, final: bool): bool {
+export function indexPending(b: TableBuilder, next: usize, nextBytes: u32, final: bool): bool {
   let key = b.pendingKey
   let keyBytes = b.pendingKeyBytes
   if (!final) {
@@ -297,27 +306,30 @@ function indexPending(b: TableBuilder, next: usize, nextBytes: u32, final: bool)
     }
   }
   const index = changetype<BlockBuilder>(b.index)
-  store<u64>(value, b.pendingOffset)
-  store<u32>(value, b.pendingBytes, 8)
-  if (!blockBuilderAdd(index, key, keyBytes, 1, 0, 0, value, 12)) return false
+  store<u64>(handles, b.pendingOffset)
+  store<u32>(handles, b.pendingBytes, 8)
+  if (!blockBuilderAdd(index, key, keyBytes, 1, 0, 0, handles, 12)) return false
   b.pendingBytes = 0
   return index.weight < INDEX_WEIGHT && !final ? true : closePartition(b)
 }
 
-const value: usize = memory.data(24, 8)
+/** Room for the value of an index entry. */
+export const handles: usize = memory.data(24, 8)
 
 /** Puts a finished index partition and its filter aside until the data section ends. */
 function closePartition(b: TableBuilder): bool {
   const index = changetype<BlockBuilder>(b.index)
   const keyBytes = blockBuilderLastKeyBytes(index)
-  const keys = reallocate(b.partitionKeys, b.partitionKeysBytes, (b.partitionKeysBytes + keyBytes + 4) << 1)
+  const keysBytes = (b.partitionKeysBytes + keyBytes + 4) << 1
+  const keys = reallocate(b.partitionKeys, b.partitionKeysBytes, keysBytes)
   if (keys == 0) return false
   b.partitionKeys = keys
   store<u32>(keys + b.partitionKeysBytes, keyBytes)
   copyBytes(keys + b.partitionKeysBytes + 4, blockBuilderLastKey(index), keyBytes)
   b.partitionKeysBytes += keyBytes + 4
   if (!finishContent(b, index)) return false
-  const partitions = reallocate(b.partitions, b.partitionsBytes, (b.partitionsBytes + b.contentBytes + 4) << 1)
+  const partitionsBytes = (b.partitionsBytes + b.contentBytes + 4) << 1
+  const partitions = reallocate(b.partitions, b.partitionsBytes, partitionsBytes)
   if (partitions == 0) return false
   b.partitions = partitions
   store<u32>(partitions + b.partitionsBytes, b.contentBytes)
@@ -350,85 +362,4 @@ function closeFilter(b: TableBuilder): bool {
 /** Closes the open data block, if any. OK, COMPRESS or NO_MEMORY. Needed before value chunks are written and before `finish`. */
 export function tableBuilderCloseBlock(b: TableBuilder): i32 {
   return changetype<BlockBuilder>(b.data).count == 0 ? OK : closeBlock(b)
-}
-
-/** Puts out filters, index and footer. Requires at least one entry and a closed block. */
-export function tableBuilderFinish(b: TableBuilder): i32 {
-  b.lastKey = keepKey(b.lastKey, b.pendingKey, b.pendingKeyBytes)
-  if (b.lastKey == 0) return NO_MEMORY
-  b.lastKeyBytes = b.pendingKeyBytes
-  if (!indexPending(b, 0, 0, true)) return NO_MEMORY
-  b.dataEnd = tableBuilderEnd(b)
-  b.filterOffset = b.dataEnd
-  // Handles of the filters, kept where the sizes were.
-  let p = b.filters
-  for (let i: u32 = 0; i < b.partitionCount; i++) {
-    const bytes = load<u32>(p)
-    if (bytes != 0 && !putBlock(b, p + 4, bytes, CODEC_NONE)) return NO_MEMORY
-    p += bytes + 4
-  }
-  b.indexOffset = tableBuilderEnd(b)
-  return putIndex(b)
-}
-
-function putIndex(b: TableBuilder): i32 {
-  const top = changetype<BlockBuilder>(b.top)
-  // Outside codecs are for data blocks; the index is stored as it is then.
-  const codec = b.codec == CODEC_ZSTD ? CODEC_NONE : b.codec
-  let filter = b.filters
-  let filterAt = b.filterOffset
-  let partition = b.partitions
-  let key = b.partitionKeys
-  for (let i: u32 = 0; i < b.partitionCount; i++) {
-    const bytes = load<u32>(partition)
-    const filterBytes = load<u32>(filter)
-    const at = tableBuilderEnd(b)
-    if (!putBlock(b, partition + 4, bytes, codec)) return NO_MEMORY
-    store<u64>(value, at)
-    store<u32>(value, (tableBuilderEnd(b) - at) as u32, 8)
-    const stored = filterBytes == 0 ? 0 : filterBytes + TRAILER
-    store<u64>(value, stored == 0 ? 0 : filterAt, 12)
-    store<u32>(value, stored, 20)
-    filterAt += <u64>stored
-    if (!blockBuilderAdd(top, key + 4, load<u32>(key), 1, 0, 0, value, 24)) return NO_MEMORY
-    partition += bytes + 4
-    filter += filterBytes + 4
-    key += load<u32>(key) + 4
-  }
-  if (!finishContent(b, top)) return NO_MEMORY
-  const topAt = tableBuilderEnd(b)
-  if (!putBlock(b, b.content, b.contentBytes, codec)) return NO_MEMORY
-  return putFooter(b, topAt)
-}
-
-function putFooter(b: TableBuilder, topAt: u64): i32 {
-  const topBytes = (tableBuilderEnd(b) - topAt) as u32
-  if (!reserveOutput(b, TABLE_FOOTER)) return NO_MEMORY
-  const at = b.output + b.outputBytes
-  store<u64>(at, b.dataEnd - TABLE_HEADER, 4)
-  store<u64>(at, tableBuilderEnd(b) - b.indexOffset, 12)
-  store<u64>(at, topAt, 20)
-  store<u32>(at, topBytes, 28)
-  store<u32>(at, xxh64(at + 4, TABLE_FOOTER - 4, b.identity) as u32)
-  b.outputBytes += TABLE_FOOTER
-  b.size = tableBuilderEnd(b)
-  return OK
-}
-
-/** Writes the 72 bytes of the header to `to` and returns the checksum of the whole file. Requires a drained output. */
-export function tableBuilderHeader(b: TableBuilder, to: usize): u64 {
-  memory.fill(to, 0, TABLE_HEADER)
-  store<u64>(to, 0x4547444554535552) // RUSTEDGE
-  store<u32>(to, 2, 8)
-  store<u32>(to, b.entries, 12)
-  store<u64>(to, b.indexOffset, 16)
-  store<u64>(to, b.filterOffset, 24)
-  store<u64>(to, TABLE_HEADER, 32)
-  store<u8>(to, b.codec as u8, 40)
-  store<u64>(to, b.number, 41)
-  store<u64>(to, b.identity, 49)
-  store<u8>(to, b.bitsPerKey as u8, 57)
-  store<u64>(to, xxh64(to, 64, 0), 64)
-  xxh64Update(b.hashState, to, TABLE_HEADER)
-  return xxh64Digest(b.hashState)
 }

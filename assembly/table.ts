@@ -24,14 +24,17 @@ import {
   RESULT_TABLE,
   setResult,
 } from './abi'
-import { Frame, blockCacheForget, blockCacheGet, blockCacheHas, blockInstall, lastInstalled, pin, unpin } from './block-cache'
 import {
-  compareEntryKey,
-  entryValue,
-  entryValueBytes,
-  lowerBound,
-  readEntry,
-} from './block'
+  blockCacheForget,
+  blockCacheGet,
+  blockCacheHas,
+  blockInstall,
+  lastInstalled,
+  pin,
+  unpin,
+} from './block-cache'
+import { Frame } from './frame'
+import { compareEntryKey, entryValue, entryValueBytes, lowerBound, readEntry } from './block'
 
 /** Greater than any sequence: seeks to the first version of a key. */
 export const SEQUENCE_MAX: u64 = 1 << 53
@@ -85,7 +88,13 @@ export function tableCreate(
 }
 
 /** What the verified header and footer say. */
-export function tableSetTop(address: usize, offset: f64, bytes: u32, limit: f64, bitsPerKey: u32): void {
+export function tableSetTop(
+  address: usize,
+  offset: f64,
+  bytes: u32,
+  limit: f64,
+  bitsPerKey: u32,
+): void {
   const t = changetype<Table>(address)
   t.probes = bloomFilterProbes(bitsPerKey)
   t.topOffset = <u64>offset
@@ -102,7 +111,14 @@ export function tableFree(address: usize): void {
 }
 
 /** Installs a block of a table; the top index stays pinned. `decoded` as in `blockInstall`. May grow. */
-export function tableInstall(address: usize, offset: f64, kind: u32, bytes: usize, stored: u32, decoded: usize): i32 {
+export function tableInstall(
+  address: usize,
+  offset: f64,
+  kind: u32,
+  bytes: usize,
+  stored: u32,
+  decoded: usize,
+): i32 {
   const t = changetype<Table>(address)
   const at = <u64>offset
   // Asked for twice, by two callers that missed it at the same time.
@@ -159,7 +175,9 @@ export function handle(table: usize, index: Frame, i: u32, at: u32, kind: u32): 
   // Two entries that point to one block, as different things, contradict each other.
   if (found != 0) return changetype<Frame>(found).kind == kind ? OK : corrupt(table, index.offset)
   const t = changetype<Table>(table)
-  if (offset < 72 || offset > t.limit || <u64>bytes > t.limit - offset) return corrupt(table, index.offset)
+  if (offset < 72 || offset > t.limit || <u64>bytes > t.limit - offset) {
+    return corrupt(table, index.offset)
+  }
   return need(table, offset, bytes, kind)
 }
 
@@ -181,7 +199,13 @@ export function tableCovers(address: usize, key: usize, keyBytes: u32): bool {
  * The newest entry of the key with a sequence of at most `sequence`: OK and the entry in block.ts's variables, NOT_FOUND,
  * or what is needed to go on.
  */
-export function tableFind(address: usize, key: usize, keyBytes: u32, hash: u64, sequence: u64): i32 {
+export function tableFind(
+  address: usize,
+  key: usize,
+  keyBytes: u32,
+  hash: u64,
+  sequence: u64,
+): i32 {
   let status = tableTop(address)
   if (status != OK) return status
   const t = changetype<Table>(address)
