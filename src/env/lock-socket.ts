@@ -4,7 +4,7 @@
  *
  * A socket does not keep the process alive. Where sockets are refused or impossible a claim does without.
  */
-import { closeSync, constants, lstatSync, openSync, unlinkSync } from 'node:fs'
+import { closeSync, constants, lstatSync, openSync, readFileSync, unlinkSync } from 'node:fs'
 import { connect, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { errorCode } from './file-io.ts'
@@ -12,6 +12,9 @@ import type { SocketEvidence } from './lock-verdict.ts'
 
 /** What fits in a socket's address, without its final zero byte. */
 const PATH_BYTES_MAX = process.platform === 'linux' ? 107 : 103
+
+/** Connections that a stopped process has not taken. Systems cut this down to their own limit. */
+const QUEUE_LENGTH = 4096
 
 /** Local sockets answer at once. This is for kernels and sandboxes that do not. Milliseconds. */
 const ANSWER_MS_MAX = 2000
@@ -45,7 +48,8 @@ export async function probeSocket(directory: string, name: string): Promise<Sock
     const status = lstatSync(join(directory, name), { throwIfNoEntry: false })
     if (status === undefined) return 'absent'
     if (!status.isSocket()) return 'unknown'
-    return await withShortPath(directory, name, tryConnecting)
+    const evidence = await withShortPath(directory, name, tryConnecting)
+    return evidence === 'refused' ? confirmRefusal(name) : evidence
   } catch {
     return 'unknown'
   }
@@ -55,7 +59,7 @@ function listen(path: string): Promise<Server> {
   return new Promise((resolve, reject) => {
     const server = createServer((connection) => connection.destroy())
     server.once('error', reject)
-    server.listen({ path }, () => {
+    server.listen({ path, backlog: QUEUE_LENGTH }, () => {
       server.off('error', reject)
       // A connection that fails later is no concern of the lock's.
       server.on('error', () => undefined)
@@ -83,6 +87,17 @@ function tryConnecting(path: string): Promise<SocketEvidence> {
       else finish(code === 'EAGAIN' ? 'accepts' : 'unknown')
     })
   })
+}
+
+/**
+ * Tells a socket that nobody listens on from one whose queue is full. Only Linux has two answers for them, and Bun
+ * gives both as one: there the kernel's list of sockets decides.
+ */
+function confirmRefusal(name: string): SocketEvidence {
+  if (process.platform !== 'linux') return 'unknown'
+  if (process.versions['bun'] === undefined) return 'refused'
+  const sockets = readFileSync('/proc/net/unix', 'latin1').split('\n')
+  return sockets.some((line) => line.endsWith(`/${name}`)) ? 'accepts' : 'refused'
 }
 
 /** Calls `use` with a path to the socket that fits in an address: through the open directory where need be. */

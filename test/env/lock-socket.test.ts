@@ -1,7 +1,11 @@
 import { readdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
+import { connect, createServer, type Socket } from 'node:net'
 import { expect } from 'chai'
 import { listenOn, probeSocket } from '../../src/env/lock-socket.ts'
+import { eachRuntime, runScript } from '../support/runtimes.ts'
 import { tempDirectory } from '../support/temp.ts'
+
+const MODULE = new URL('../../src/env/lock-socket.js', import.meta.url).href
 
 describe('env/lock-socket', () => {
   it('accepts as long as it listens and leaves no file [LOCK-5, LOCK-19]', async () => {
@@ -31,4 +35,35 @@ describe('env/lock-socket', () => {
     expect(await listenOn(`${root}/none`, 'a.sock')).to.equal(undefined)
     expect(readdirSync(root)).to.deep.equal(['a.sock'])
   })
+
+  eachRuntime(
+    'knows a full queue from a socket that nobody has [LOCK-5, LOCK-12]',
+    async (runtime) => {
+      const root = tempDirectory()
+      const dead = await listenOn(root, 'a.sock')
+      renameSync(`${root}/a.sock`, `${root}/dead.sock`)
+      dead?.close()
+      const server = createServer().listen({ path: `${root}/full.sock`, backlog: 1 })
+      await new Promise((resolve) => server.once('listening', resolve))
+      const script = `${root}/probe.mjs`
+      writeFileSync(
+        script,
+        `const { probeSocket } = await import(${JSON.stringify(MODULE)})
+      for (const name of ['full.sock', 'dead.sock', 'none.sock']) {
+        console.log(await probeSocket(${JSON.stringify(root)}, name))
+      }`,
+      )
+      // Nothing is taken from the queue until this turn of the event loop ends, and the script runs within it.
+      const waiting: Socket[] = []
+      for (let count = 0; count < 8; count++) {
+        waiting.push(connect(`${root}/full.sock`).on('error', () => undefined))
+      }
+      try {
+      expect(runScript(runtime, script)).to.equal('accepts\nrefused\nabsent\n')
+    } finally {
+      for (const socket of waiting) socket.destroy()
+      server.close()
+    }
+    },
+  )
 })
