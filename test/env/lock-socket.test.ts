@@ -59,11 +59,11 @@ describe('env/lock-socket', () => {
         waiting.push(connect(`${root}/full.sock`).on('error', () => undefined))
       }
       try {
-      expect(runScript(runtime, script)).to.equal('accepts\nrefused\nabsent\n')
-    } finally {
-      for (const socket of waiting) socket.destroy()
-      server.close()
-    }
+        expect(runScript(runtime, script)).to.equal('accepts\nrefused\nabsent\n')
+      } finally {
+        for (const socket of waiting) socket.destroy()
+        server.close()
+      }
     },
   )
 })
