@@ -11,6 +11,7 @@ import { ioError } from '../env/file-io.ts'
 import { SedgeError } from '../errors.ts'
 import type { LiveSegment } from '../log/log-chain.ts'
 import { logFileName, valueFileName } from '../version/file-names.ts'
+import { Backpressure, type FlushState } from './backpressure.ts'
 import { Compactor } from './compactor.ts'
 import { Executor, type JobResult, type Ticket } from './executor.ts'
 import { asSedgeError, type Store } from './store.ts'
@@ -23,20 +24,15 @@ interface Flush {
   attempts: number
 }
 
-/** Level-0 tables beyond which acknowledgements are delayed, and beyond which writers wait. */
-const LEVEL0_SLOW = 12
-const LEVEL0_STOP = 24
-/** Memtables at which acknowledgements are delayed: one is being written, two wait. */
-const MEMTABLES_SLOW = 3
-const DELAY_MS = 1
 const RETRY_MS_LEAST = 100
 const RETRY_MS_MOST = 5000
 const SORT_MS = 2
 
-export class Background {
+export class Background implements FlushState {
   readonly #store: Store
   readonly #executor: Executor
   readonly #compactor: Compactor
+  readonly backpressure: Backpressure
   readonly #flushes = new Map<LiveSegment, Flush>()
   /** Called whenever something was installed or has failed. */
   #watchers: (() => void)[] = []
@@ -50,6 +46,7 @@ export class Background {
     this.#store = store
     this.#executor = new Executor(store.env, store.options.workers === 1)
     this.#compactor = new Compactor(store, this.#executor, () => this.#notify())
+    this.backpressure = new Backpressure(store, this.#executor, this.#compactor, this)
   }
 
   get compactor(): Compactor {
@@ -58,6 +55,10 @@ export class Background {
 
   // -------------------------------------------------------------------------------------------------
   // Flushing
+
+  get blocked(): SedgeError | undefined {
+    return this.#blocked
+  }
 
   /** Segments that wait to become tables. */
   get sealed(): readonly LiveSegment[] {
@@ -253,59 +254,7 @@ export class Background {
     const watchers = this.#watchers
     this.#watchers = []
     for (const watcher of watchers) watcher()
-  }
-
-  /** Blocks until a memtable of `bytes` may be begun [LIM-6]. */
-  makeRoom(bytes: number): void {
-    if (this.#hasRoom(bytes)) return
-    const store = this.#store
-    const start = store.env.monotonic()
-    const reason = this.#memtablesHaveRoom(bytes) ? 'level0' : 'memtables'
-    store.stall = reason
-    try {
-      while (!this.#hasRoom(bytes)) this.#waitOnce()
-    } finally {
-      const ms = store.env.monotonic() - start
-      store.stalledMs += ms
-      store.stall = 'none'
-      store.emit({ type: 'stall', reason, ms })
-    }
-  }
-
-  #waitOnce(): void {
-    this.flushSealed()
-    if (this.#executor.waitSync()) return
-    const { failure, state } = this.#store
-    if (state === 'failed' && failure !== undefined) throw failure
-    // Nothing runs, so what has to be done has failed and waits for its next try.
-    throw this.#blocked ?? this.#compactor.blocked ?? new SedgeError('FAILED', 'writing is stuck')
-  }
-
-  #hasRoom(bytes: number): boolean {
-    if (!this.#memtablesHaveRoom(bytes)) return false
-    if (this.#level0 < LEVEL0_STOP) return true
-    this.#compactor.schedule()
-    return !this.#compactor.isRunning
-  }
-
-  #memtablesHaveRoom(bytes: number): boolean {
-    let taken = 0
-    for (const { memtable } of this.sealed) taken += memtable.capacity
-    return taken === 0 || taken + bytes <= this.#store.options.memtableSize
-  }
-
-  get #level0(): number {
-    return this.#store.version.levels[0]?.length ?? 0
-  }
-
-  /** Milliseconds by which an acknowledgement is put off, so that writers slow down before they have to stop. */
-  delayMs(): number {
-    const { chain } = this.#store
-    if (chain.segments.length > MEMTABLES_SLOW || this.#level0 >= LEVEL0_SLOW) {
-      this.#store.stalledMs += DELAY_MS
-      return DELAY_MS
-    }
-    return 0
+    this.backpressure.release()
   }
 
   // -------------------------------------------------------------------------------------------------
@@ -334,6 +283,7 @@ export class Background {
     this.#isStopped = true
     for (const ticket of this.#tickets) ticket.cancel()
     this.#compactor.stop()
+    this.backpressure.stop()
     this.#notify()
   }
 }

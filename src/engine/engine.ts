@@ -54,9 +54,9 @@ export class Engine implements EngineLike {
     this.#reader = new Reader(this.#store)
     const background = this.#background
     this.#writer = new Writer(this.#store, {
-      makeRoom: (bytes) => background.makeRoom(bytes),
+      makeRoom: (bytes) => background.backpressure.makeRoom(bytes),
       sealed: () => background.flushSealed(),
-      delayMs: () => background.delayMs(),
+      admit: (waiting) => background.backpressure.admit(waiting),
       isLockHeld: () => opened.lock?.isHeld() ?? true,
     })
   }

@@ -8,6 +8,7 @@ import { Database } from './database.ts'
 import { Engine } from './engine.ts'
 import type { EngineLike } from './engine-types.ts'
 import { type OpenOptions, type ResolvedOptions, resolveOptions } from './options.ts'
+import { pathArgument } from './store-arguments.ts'
 
 /** What `open` can be called with. */
 export interface Open {
@@ -31,7 +32,7 @@ export type EngineOpener = (path: string, options: ResolvedOptions) => Promise<E
 /** The `open` that uses this engine. */
 export function openWith(openEngine: EngineOpener): Open {
   return async function open<K, V>(path: string, given?: OpenOptions): Promise<Database<K, V>> {
-    checkPath(path)
+    pathArgument(path, 'path')
     const environment = nodeEnvironment()
     const options = optionalOptions(given)
     const resolved = resolveOptions(options, environment.totalMemory())
@@ -39,13 +40,6 @@ export function openWith(openEngine: EngineOpener): Open {
     const values = codecFor(ownOption(options, 'valueEncoding') ?? 'utf8', 'value')
     const engine = await openEngine(path, resolved)
     return new Database<K, V>({ engine, keys, values, defer: environment.defer })
-  }
-}
-
-function checkPath(path: unknown): void {
-  if (typeof path !== 'string') throw new TypeError('path must be a string')
-  if (path === '' || path.includes('\0')) {
-    throw new RangeError('path must not be empty and must not contain a null character')
   }
 }
 

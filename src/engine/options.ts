@@ -199,7 +199,8 @@ function resolveEnvironment(options: object): Environment {
   return { fs, clock, random, workers: workers ?? (injected ? 0 : 1) }
 }
 
-function fileSystemOption(options: object): FileSystem | undefined {
+/** The option `fs`; `undefined` for the machine's. Throws `TypeError`. */
+export function fileSystemOption(options: object): FileSystem | undefined {
   const fs = ownOption(options, 'fs')
   if (fs === undefined) return undefined
   if (typeof fs !== 'object' || fs === null) throw new TypeError('fs must be a FileSystem')

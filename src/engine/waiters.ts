@@ -1,9 +1,14 @@
 /**
  * One promise for all who wait for the same thing, made when the first of them comes.
  *
- * Call protocol: promise* (resolve | resolveAfter | reject | take), over and over.
+ * Call protocol: promise* (reject | take), over and over.
  */
-import type { Environment } from '../env/environment.ts'
+
+/** Those who wait for one thing. */
+export interface Waiting {
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+}
 
 export class Waiters {
   #promise: Promise<void> | undefined
@@ -23,21 +28,12 @@ export class Waiters {
     return this.#promise
   }
 
-  resolve(): void {
-    this.take().resolve()
-  }
-
-  resolveAfter(env: Environment, ms: number): void {
-    const { resolve } = this.take()
-    env.pause(ms, resolve)
-  }
-
   reject(error: unknown): void {
     this.take().reject(error)
   }
 
   /** Hands those who wait now to the caller; whoever comes later waits for something else. */
-  take(): { resolve: () => void; reject: (error: unknown) => void } {
+  take(): Waiting {
     const taken =
       this.#promise === undefined
         ? { resolve: () => {}, reject: () => {} }

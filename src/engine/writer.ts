@@ -30,7 +30,7 @@ import {
 } from './measure.ts'
 import { asSedgeError, type Store } from './store.ts'
 import { Syncer } from './syncer.ts'
-import { Waiters } from './waiters.ts'
+import { Waiters, type Waiting } from './waiters.ts'
 
 /** A frame of this size is written without waiting for the turn's end. */
 const FRAME_BYTES = 256 * 1024
@@ -47,8 +47,8 @@ export interface WriteHost {
   makeRoom(bytes: number): void
   /** A segment was sealed. */
   sealed(): void
-  /** Milliseconds by which acknowledgements are to be delayed now. */
-  delayMs(): number
+  /** Acknowledges writes, now or when there is room for more. */
+  admit(waiting: Waiting): void
   /** Whether the lock is still ours. */
   isLockHeld(): boolean
 }
@@ -320,9 +320,7 @@ export class Writer {
     } catch (error) {
       throw this.#writeFailed(error)
     }
-    const delay = this.#written.isEmpty ? 0 : this.#host.delayMs()
-    if (delay > 0) this.#written.resolveAfter(this.#store.env, delay)
-    else this.#written.resolve()
+    if (!this.#written.isEmpty) this.#host.admit(this.#written.take())
     this.#syncer.start()
   }
 

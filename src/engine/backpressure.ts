@@ -1,0 +1,138 @@
+/**
+ * What keeps writers from outrunning the disk [LIM-6]. Promised writes are acknowledged later while a memtable waits to be
+ * flushed, so that a caller who awaits them never blocks; a caller who does not give way is blocked when the
+ * budget is used up.
+ *
+ *   room for another memtable ─► acknowledged at once
+ *   none, and this one half full ─► acknowledged when a flush is installed
+ *   none, and this one full ─► makeRoom blocks
+ */
+import { SedgeError } from '../errors.ts'
+import type { LiveSegment } from '../log/log-chain.ts'
+import type { Compactor } from './compactor.ts'
+import type { Executor } from './executor.ts'
+import type { StallReason, Store } from './store.ts'
+import type { Waiting } from './waiters.ts'
+
+/** Level-0 tables beyond which acknowledgements are slowed, held, and writers blocked, while a compaction runs. */
+const LEVEL0_SLOW = 12
+const LEVEL0_HOLD = 20
+const LEVEL0_STOP = 24
+const SLOW_MS = 1
+/** What a segment's arena holds beside its charge: header, seal, rounding. */
+const ARENA_OVERHEAD = 128
+
+/** What background work tells. */
+export interface FlushState {
+  /** Segments that wait to become tables. */
+  readonly sealed: readonly LiveSegment[]
+  /** The failure that keeps flushes from going on. */
+  readonly blocked: SedgeError | undefined
+  flushSealed(): void
+}
+
+export class Backpressure {
+  readonly #store: Store
+  readonly #executor: Executor
+  readonly #compactor: Compactor
+  readonly #flushes: FlushState
+  #held: Waiting[] = []
+  #heldSince = 0
+  #isStopped = false
+
+  constructor(store: Store, executor: Executor, compactor: Compactor, flushes: FlushState) {
+    this.#store = store
+    this.#executor = executor
+    this.#compactor = compactor
+    this.#flushes = flushes
+  }
+
+  /** Acknowledges writes, now or when there is room. */
+  admit(waiting: Waiting): void {
+    const reason = this.#holdReason()
+    if (reason !== undefined) {
+      if (this.#held.length === 0) this.#heldSince = this.#store.env.monotonic()
+      this.#store.stall = reason
+      this.#held.push(waiting)
+    } else if (this.#level0 >= LEVEL0_SLOW && this.#compactor.isRunning) {
+      this.#store.stalledMs += SLOW_MS
+      this.#store.env.pause(SLOW_MS, waiting.resolve)
+    } else {
+      waiting.resolve()
+    }
+  }
+
+  /** Something has been installed or has failed: acknowledges what was held, if there is room now. */
+  release(): void {
+    if (this.#held.length === 0 || this.#holdReason() !== undefined) return
+    const held = this.#held
+    this.#held = []
+    this.#stallEnded(this.#heldSince)
+    for (const { resolve } of held) resolve()
+  }
+
+  /** Blocks until a memtable of `bytes` may be begun. Throws what keeps it from being flushed. */
+  makeRoom(bytes: number): void {
+    if (this.#hasRoom(bytes)) return
+    const start = this.#store.env.monotonic()
+    this.#store.stall = this.#memtablesHaveRoom(bytes) ? 'level0' : 'memtables'
+    try {
+      while (!this.#hasRoom(bytes)) this.#waitOnce()
+    } finally {
+      this.#stallEnded(start)
+    }
+  }
+
+  /** Holds nobody any more. */
+  stop(): void {
+    this.#isStopped = true
+    this.release()
+  }
+
+  #stallEnded(since: number): void {
+    const { stall } = this.#store
+    const ms = this.#store.env.monotonic() - since
+    this.#store.stalledMs += ms
+    if (stall === 'none' || stall === 'space') return
+    this.#store.stall = 'none'
+    this.#store.emit({ type: 'stall', reason: stall, ms })
+  }
+
+  #waitOnce(): void {
+    this.#flushes.flushSealed()
+    if (this.#executor.waitSync()) return
+    const { failure, state } = this.#store
+    if (state === 'failed' && failure !== undefined) throw failure
+    // Nothing runs, so what has to be done has failed and waits for its next try.
+    throw (
+      this.#flushes.blocked ??
+      this.#compactor.blocked ??
+      new SedgeError('FAILED', 'no flush can be started')
+    )
+  }
+
+  #holdReason(): StallReason | undefined {
+    if (this.#isStopped || this.#flushes.blocked !== undefined) return undefined
+    const { arenaBytes, chain } = this.#store
+    const isHalfFull = (chain.open?.charge ?? 0) * 2 > arenaBytes
+    if (isHalfFull && !this.#memtablesHaveRoom(arenaBytes)) return 'memtables'
+    return this.#level0 >= LEVEL0_HOLD && this.#compactor.isRunning ? 'level0' : undefined
+  }
+
+  #hasRoom(bytes: number): boolean {
+    if (!this.#memtablesHaveRoom(bytes)) return false
+    if (this.#level0 < LEVEL0_STOP) return true
+    this.#compactor.schedule()
+    return !this.#compactor.isRunning
+  }
+
+  #memtablesHaveRoom(bytes: number): boolean {
+    let taken = 0
+    for (const { memtable } of this.#flushes.sealed) taken += memtable.capacity - ARENA_OVERHEAD
+    return taken <= 0 || taken + bytes <= this.#store.options.memtableSize
+  }
+
+  get #level0(): number {
+    return this.#store.version.levels[0]?.length ?? 0
+  }
+}
