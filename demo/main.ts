@@ -124,5 +124,6 @@ async function main(): Promise<number> {
   }
 }
 
-// A store or a process that were left open must not keep a failed run alive.
-process.exit(await main())
+const code = await main()
+// A run that failed may have left a store or a process open. One that did not ends by itself, because nothing is.
+if (code !== 0) process.exit(code)
