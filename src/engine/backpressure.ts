@@ -115,7 +115,8 @@ export class Backpressure {
     if (this.#isStopped || this.#flushes.blocked !== undefined) return undefined
     const { arenaBytes, chain } = this.#store
     const isHalfFull = (chain.open?.charge ?? 0) * 2 > arenaBytes
-    if (isHalfFull && !this.#memtablesHaveRoom(arenaBytes)) return 'memtables'
+    // The next memtable needs room beside those that wait and the open one.
+    if (isHalfFull && !this.#memtablesHaveRoom(2 * arenaBytes)) return 'memtables'
     return this.#level0 >= LEVEL0_HOLD && this.#compactor.isRunning ? 'level0' : undefined
   }
 
