@@ -29,6 +29,7 @@ export type {
   ReadOptions,
   WriteOptions,
 } from './engine/database-types.ts'
+export { type DestroyOptions, destroy } from './engine/destroy.ts'
 export type {
   Durability,
   LevelStats,
@@ -37,8 +38,19 @@ export type {
   StoreEvent,
   VerifyReport,
 } from './engine/engine-types.ts'
+export {
+  type ImportOptions,
+  type ImportReport,
+  importRustEdgeDB,
+} from './engine/import-rustedgedb.ts'
 export { type Open, open } from './engine/open.ts'
 export type { CompressionName, OpenOptions, RecoveryMode } from './engine/options.ts'
+export {
+  type LostStretch,
+  type RepairOptions,
+  type RepairReport,
+  repair,
+} from './engine/repair.ts'
 export type { Snapshot } from './engine/snapshot.ts'
 export type { DirectoryLock, File, FileStatus, FileSystem } from './env/file-system.ts'
 export { MemoryFileSystem } from './env/memory-file-system.ts'

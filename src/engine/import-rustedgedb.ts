@@ -11,6 +11,7 @@ import { ioError } from '../env/file-io.ts'
 import type { File, FileSystem } from '../env/file-system.ts'
 import { corruption, SedgeError } from '../errors.ts'
 import type { Database } from './database.ts'
+import type { BatchOperation } from './database-types.ts'
 import {
   type ForeignRecord,
   type RecordReader,
@@ -73,7 +74,7 @@ class Import {
   readonly #directory: string
   readonly #db: Database<unknown, unknown>
   readonly #problems: SedgeError[] = []
-  #batch: { type: 'put' | 'del'; key: Uint8Array; value?: Uint8Array }[] = []
+  #batch: BatchOperation<Uint8Array, Uint8Array>[] = []
   #batchBytes = 0
   #puts = 0
   #deletes = 0
@@ -194,7 +195,7 @@ class Import {
   async #take({ key, value }: ForeignRecord): Promise<void> {
     if (value === undefined) {
       this.#deletes++
-      this.#batch.push({ type: 'del', key })
+      this.#batch.push({ type: 'delete', key })
     } else {
       this.#puts++
       this.#batch.push({ type: 'put', key, value })
@@ -210,7 +211,7 @@ class Import {
     const batch = this.#batch
     this.#batch = []
     this.#batchBytes = 0
-    await this.#db.batch(batch as never, { keyEncoding: 'binary', valueEncoding: 'binary' })
+    await this.#db.batch(batch, { keyEncoding: 'binary', valueEncoding: 'binary' })
   }
 }
 

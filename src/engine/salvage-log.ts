@@ -24,11 +24,10 @@ export class SalvageLog {
     this.problems.push(problem)
   }
 
-  /** Damage by which `bytes` were lost from the problem's offset on. */
-  lost(problem: SedgeError, bytes: number | undefined): void {
+  /** Damage by which `bytes` were lost from `offset` on; where the problem is, unless that is told. */
+  lost(problem: SedgeError, bytes: number | undefined, offset: number = problem.offset ?? 0): void {
     this.problems.push(problem)
     const file = problem.file ?? ''
-    const offset = problem.offset ?? 0
     const before = this.#lost.at(-1)
     const isNext =
       before?.file === file && before.bytes !== undefined && before.offset + before.bytes === offset

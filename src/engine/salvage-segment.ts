@@ -99,7 +99,7 @@ function* hasValue(
     return true
   } catch (error) {
     if (!(error instanceof SedgeError)) throw error
-    log.lost(error, chunkedBytes(length))
+    log.lost(error, chunkedBytes(length), offset)
     return false
   }
 }

@@ -173,7 +173,7 @@ class TableSalvage {
       return true
     } catch (error) {
       if (!(error instanceof SedgeError)) throw error
-      this.#log.lost(error, Math.min(chunkedBytes(length), Math.max(0, this.#size - offset)))
+      this.#log.lost(error, chunkedBytes(length), offset)
       return false
     }
   }

@@ -19,6 +19,8 @@ export interface FileStatus {
   /** Bytes. */
   readonly size: number
   readonly kind: 'file' | 'directory' | 'other'
+  /** When a file was last written, in milliseconds since the epoch, where that is known. */
+  readonly modified?: number
 }
 
 export interface File {

@@ -94,7 +94,7 @@ export class NodeFileSystem implements FileSystem {
     const status = lstatSync(path, { throwIfNoEntry: false })
     if (status === undefined) return undefined
     const size = status.size
-    if (status.isFile()) return { size, kind: 'file' }
+    if (status.isFile()) return { size, kind: 'file', modified: status.mtimeMs }
     if (status.isDirectory()) return { size, kind: 'directory' }
     // A store may be reached through a link to its directory, but its files may not be links.
     const target = status.isSymbolicLink() ? statSync(path, { throwIfNoEntry: false }) : undefined

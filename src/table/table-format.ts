@@ -41,6 +41,54 @@ function u64(view: DataView, at: number): number {
   return Number(view.getBigUint64(at, true))
 }
 
+export interface TableHeader {
+  readonly number: number
+  readonly identity: bigint
+  readonly filterOffset: number
+}
+
+export interface TableFooter {
+  readonly dataBytes: number
+  readonly indexBytes: number
+  readonly topOffset: number
+  readonly topBytes: number
+}
+
+/** What a header says; `undefined` when it does not verify. Throws `FORMAT` for a version of the future. */
+export function decodeHeader(file: string, header: Uint8Array): TableHeader | undefined {
+  const view = new DataView(header.buffer, header.byteOffset, TABLE_HEADER_BYTES)
+  const magic = String.fromCharCode(...header.subarray(0, 8))
+  const sum = hash64(header.subarray(0, HEADER_CHECKSUM))
+  if (magic !== TABLE_MAGIC || sum !== view.getBigUint64(HEADER_CHECKSUM, true)) return undefined
+  const version = view.getUint32(8, true)
+  if (version !== TABLE_VERSION) {
+    throw new SedgeError('FORMAT', `${file}: table version ${version} is not known here`, {
+      file,
+      offset: 8,
+      expected: TABLE_VERSION,
+      actual: version,
+    })
+  }
+  return {
+    number: u64(view, 41),
+    identity: view.getBigUint64(49, true),
+    filterOffset: u64(view, 24),
+  }
+}
+
+/** What a footer says; `undefined` when it does not verify. */
+export function decodeFooter(footer: Uint8Array, identity: bigint): TableFooter | undefined {
+  const view = new DataView(footer.buffer, footer.byteOffset, TABLE_FOOTER_BYTES)
+  const sum = Number(hash64(footer.subarray(4), identity) & 0xffffffffn)
+  if (sum !== view.getUint32(0, true)) return undefined
+  return {
+    dataBytes: u64(view, 4),
+    indexBytes: u64(view, 12),
+    topOffset: u64(view, 20),
+    topBytes: view.getUint32(28, true),
+  }
+}
+
 /**
  * Checks header and footer against each other and the file, and says where things are. Throws `CORRUPTION`, and `FORMAT`
  * for a version of the future.
@@ -53,32 +101,31 @@ export function decodeLayout(
   number: number,
   identity: bigint,
 ): TableLayout {
-  const h = new DataView(header.buffer, header.byteOffset, TABLE_HEADER_BYTES)
-  const f = new DataView(footer.buffer, footer.byteOffset, TABLE_FOOTER_BYTES)
-  checkHeader(file, header, h, number, identity)
-  const limit = size - TABLE_FOOTER_BYTES
-  const sum = Number(hash64(footer.subarray(4), identity) & 0xffffffffn)
-  if (sum !== f.getUint32(0, true)) {
-    throw corruption(file, limit, 'the footer has the wrong checksum', {
-      expected: f.getUint32(0, true),
-      actual: sum,
-    })
+  const head = decodeHeader(file, header)
+  if (head === undefined) throw corruption(file, 0, 'the header is damaged', headerSums(header))
+  if (head.identity !== identity || head.number !== number) {
+    const numbers = { expected: number, actual: head.number }
+    throw corruption(file, 41, 'this is another table', numbers)
   }
+  const limit = size - TABLE_FOOTER_BYTES
+  const foot = decodeFooter(footer, identity)
+  if (foot === undefined) throw corruption(file, limit, 'the footer has the wrong checksum')
+  const view = new DataView(header.buffer, header.byteOffset, TABLE_HEADER_BYTES)
   const layout: TableLayout = {
-    entries: h.getUint32(12, true),
-    dataOffset: u64(h, 32),
-    filterOffset: u64(h, 24),
-    indexOffset: u64(h, 16),
-    topOffset: u64(f, 20),
-    topBytes: f.getUint32(28, true),
+    entries: view.getUint32(12, true),
+    dataOffset: u64(view, 32),
+    filterOffset: head.filterOffset,
+    indexOffset: u64(view, 16),
+    topOffset: foot.topOffset,
+    topBytes: foot.topBytes,
     limit,
-    bitsPerKey: h.getUint8(57),
+    bitsPerKey: view.getUint8(57),
   }
   const holds =
     layout.dataOffset === TABLE_HEADER_BYTES &&
-    layout.filterOffset === layout.dataOffset + u64(f, 4) &&
+    layout.filterOffset === layout.dataOffset + foot.dataBytes &&
     layout.indexOffset >= layout.filterOffset &&
-    layout.indexOffset + u64(f, 12) === limit &&
+    layout.indexOffset + foot.indexBytes === limit &&
     layout.topOffset >= layout.indexOffset &&
     layout.topOffset + layout.topBytes === limit &&
     layout.topBytes > BLOCK_TRAILER_BYTES &&
@@ -87,32 +134,10 @@ export function decodeLayout(
   return layout
 }
 
-function checkHeader(
-  file: string,
-  header: Uint8Array,
-  view: DataView,
-  number: number,
-  identity: bigint,
-): void {
-  const magic = String.fromCharCode(...header.subarray(0, 8))
-  const sum = hash64(header.subarray(0, HEADER_CHECKSUM))
-  const stated = view.getBigUint64(HEADER_CHECKSUM, true)
-  const version = view.getUint32(8, true)
-  if (magic === TABLE_MAGIC && sum === stated && version !== TABLE_VERSION) {
-    throw new SedgeError('FORMAT', `${file}: table version ${version} is not known here`, {
-      file,
-      offset: 8,
-      expected: TABLE_VERSION,
-      actual: version,
-    })
-  }
-  if (magic !== TABLE_MAGIC || sum !== stated) {
-    throw corruption(file, 0, 'the header is damaged', {
-      expected: checksumText(stated),
-      actual: checksumText(sum),
-    })
-  }
-  if (view.getBigUint64(49, true) !== identity || u64(view, 41) !== number) {
-    throw corruption(file, 41, 'this is another table', { expected: number, actual: u64(view, 41) })
+function headerSums(header: Uint8Array): { expected: string; actual: string } {
+  const view = new DataView(header.buffer, header.byteOffset, TABLE_HEADER_BYTES)
+  return {
+    expected: checksumText(view.getBigUint64(HEADER_CHECKSUM, true)),
+    actual: checksumText(hash64(header.subarray(0, HEADER_CHECKSUM))),
   }
 }
