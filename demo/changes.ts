@@ -20,7 +20,8 @@ export async function change(db: Store, world: World, report: Report): Promise<v
   await acknowledge(db, report)
   const found = await compare(db, world.model)
   report.check(
-    `After all that the store is what it should be, entry by entry: ${plural(found.entries, 'entry', 'entries')}.`,
+    'After all that the store is what it should be, entry by entry: ' +
+      `${plural(found.entries, 'entry', 'entries')}.`,
     isSame(found),
     differences(found),
   )
@@ -44,7 +45,8 @@ async function overwriteCountry(db: Store, world: World, report: Report): Promis
     if (text === world.model.get(key) && text.includes('"visited":true')) visited++
   }
   report.check(
-    `Every city of ${countryName(OVERWRITTEN)} was overwritten by one batch of ${plural(numbers.length, 'put')} in ${duration(ms)}.`,
+    `Every city of ${countryName(OVERWRITTEN)} was overwritten by one batch of ` +
+      `${plural(numbers.length, 'put')} in ${duration(ms)}.`,
     visited === numbers.length,
     `${visited} changed instead of ${numbers.length}`,
   )
@@ -65,7 +67,8 @@ async function deleteCountry(db: Store, world: World, report: Report): Promise<v
   const ms = performance.now() - start
   const left = await db.keys({ prefix: countryPrefix(DELETED) }).all()
   report.check(
-    `${countryName(DELETED)} and its places on the map went in one batch of ${plural(length, 'deletion')} in ${duration(ms)}.`,
+    `${countryName(DELETED)} and its places on the map went in one batch of ` +
+      `${plural(length, 'deletion')} in ${duration(ms)}.`,
     left.length === 0 && numbers.length > 0,
     `${left.length} left`,
   )
@@ -81,7 +84,8 @@ async function clearIndex(db: Store, world: World, report: Report): Promise<void
   for (const key of [...world.model.keys()]) if (key.startsWith('pos/')) world.model.delete(key)
   const left = await db.keys({ prefix: 'pos/' }).all()
   report.check(
-    `clear({ prefix: 'pos/' }) dropped the whole second index, ${plural(cleared, 'entry', 'entries')}, in ${duration(ms)}: ` +
+    "clear({ prefix: 'pos/' }) dropped the whole second index, " +
+      `${plural(cleared, 'entry', 'entries')}, in ${duration(ms)}: ` +
       `${rate(cleared, ms)}.`,
     cleared === expected && left.length === 0,
     `${cleared} deleted instead of ${expected}, ${left.length} left`,

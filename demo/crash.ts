@@ -50,7 +50,8 @@ export async function surviveKills(
   report: Report,
 ): Promise<void> {
   report.say(
-    `Another process writes notes and batches of ${KEYS_PER_GROUP * 2 + 1} operations, and tells every acknowledgement over a ` +
+    `Another process writes notes and batches of ${KEYS_PER_GROUP * 2 + 1} operations, and ` +
+      'tells every acknowledgement over a ' +
       `pipe. At a random moment it gets SIGKILL. This happens ${ROUNDS} times to one store.`,
   )
   report.terminal.line()
@@ -200,12 +201,14 @@ function judge(rounds: readonly { killed: Killed; found: Found }[], report: Repo
     `${sum(({ found }) => found.lost)} lost`,
   )
   report.check(
-    `Every batch is there as a whole or not at all; ${plural(batches, 'batch', 'batches')} had been acknowledged.`,
+    `Every batch is there as a whole or not at all; ${plural(batches, 'batch', 'batches')} ` +
+      'had been acknowledged.',
     batches > 0 && sum(({ found }) => found.torn) === 0,
     `${sum(({ found }) => found.torn)} torn`,
   )
   report.check(
-    'Nothing is there that was not written: the store is exactly what its first writes, in their order, leave behind.',
+    'Nothing is there that was not written: the store is exactly what its first writes, in ' +
+      'their order, leave behind.',
     sum(({ found }) => found.invented) === 0,
     `${sum(({ found }) => found.invented)} invented`,
   )

@@ -11,7 +11,8 @@ const CITIES_PER_BATCH = 500
 export async function load(db: Store, world: World, report: Report): Promise<void> {
   const { cities, keys } = world
   report.say(
-    `Every city becomes two entries: the city under its country, region and name, and its place on the map. ` +
+    'Every city becomes two entries: the city under its country, region and name, and its ' +
+      'place on the map. ' +
       `${plural(CITIES_PER_BATCH, 'city', 'cities')} go into a batch, and each batch is atomic.`,
   )
   report.terminal.line()
@@ -44,7 +45,8 @@ export async function load(db: Store, world: World, report: Report): Promise<voi
 
   const entries = world.model.size
   report.say(
-    `${count(entries)} entries with ${bytes(payload)} of keys and values were acknowledged in ${duration(ms)}: ` +
+    `${count(entries)} entries with ${bytes(payload)} of keys and values were acknowledged ` +
+      `in ${duration(ms)}: ` +
       `${rate(entries, ms)}.`,
   )
   const after = db.stats()

@@ -72,14 +72,22 @@ async function demonstrate(settings: Settings, terminal: Terminal): Promise<bool
 }
 
 function introduce(world: World, { folder, seed }: Settings, terminal: Terminal): void {
-  const cores = availableParallelism()
+  const dim = (text: string): void => terminal.line(terminal.style('dim', text))
+  const cities = count(world.cities.length)
+  const cores = `${availableParallelism()} cores`
   terminal.line()
   terminal.line(
-    `${terminal.style('bold', 'SedgeDB')} · an embedded, ordered key-value store, and ${count(world.cities.length)} cities`,
+    `${terminal.style('bold', 'SedgeDB')} · an embedded, ordered key-value store, ${cities} cities`,
   )
-  const machine = `Node ${process.versions.node}, ${process.platform} ${process.arch}, ${cores} cores`
-  terminal.line(terminal.style('dim', `${machine} · seed ${seed} · ${folder}`))
-  terminal.line(terminal.style('dim', 'City data: GeoNames, https://www.geonames.org, CC BY 4.0.'))
+  dim(`${runtime()}, ${process.platform} ${process.arch}, ${cores} · seed ${seed} · ${folder}`)
+  dim('City data: GeoNames, https://www.geonames.org, CC BY 4.0.')
+}
+
+/** What runs this: the others pass themselves off as Node, too. */
+function runtime(): string {
+  const { bun, deno, node } = process.versions
+  if (bun !== undefined) return `Bun ${bun}`
+  return deno === undefined ? `Node ${node}` : `Deno ${deno}`
 }
 
 /** Reads the command line and prepares the folder. Throws `TypeError` or `RangeError` for wrong use. */

@@ -13,7 +13,8 @@ const TARGET_BYTES = 4096
 
 export async function readPoints(db: Store, world: World, report: Report): Promise<void> {
   report.say(
-    'Cities drawn at random are read in five ways, and names that no city has. Every value is compared with the record ' +
+    'Cities drawn at random are read in five ways, and names that no city has. Every value ' +
+      'is compared with the record ' +
       'in the source, not with what the store said earlier.',
   )
   const rows = [
@@ -78,7 +79,8 @@ function readInto(db: Store, world: World, report: Report): string[] {
     if (target.toString('utf8', 0, length) !== world.model.get(key)) wrong.push(number)
   }
   report.check(
-    `getInto: ${count(numbers.length)} values were copied into one buffer, byte for byte those of the source.`,
+    `getInto: ${count(numbers.length)} values were copied into one buffer, byte for byte ` +
+      'those of the source.',
     wrong.length === 0,
     `${wrong.length} wrong`,
   )
@@ -96,7 +98,8 @@ function readAbsent(db: Store, world: World, report: Report): string[] {
   const checks = after.filterChecks - before.filterChecks
   const negatives = after.filterNegatives - before.filterNegatives
   report.check(
-    `${count(keys.length)} keys that were never written were all undefined. The filters were asked ${count(checks)} times ` +
+    `${count(keys.length)} keys that were never written were all undefined. The filters ` +
+      `were asked ${count(checks)} times ` +
       `and said "not here" ${percent(negatives / checks)} of the time, without a look at a block.`,
     found === 0 && negatives > checks * 0.9,
     `${found} found, ${negatives} of ${checks} checks negative`,

@@ -34,14 +34,16 @@ export async function closeAndReopen(
   const openMs = performance.now() - start
   const { recovery, sequence: kept } = again.stats()
   report.check(
-    `Its ${plural(files.length, 'file')} take ${bytes(size)}. Opened again in ${duration(openMs)}: it remembers ` +
+    `Its ${plural(files.length, 'file')} take ${bytes(size)}. Opened again in ` +
+      `${duration(openMs)}: it remembers ` +
       'its clean close and its last sequence.',
     recovery.cleanClose && recovery.droppedBytes === 0 && kept >= sequence,
     `clean close ${recovery.cleanClose}, ${recovery.droppedBytes} bytes dropped, sequence ${kept}`,
   )
   const found = await compare(again, world.model)
   report.check(
-    `Counted and compared once more: ${plural(found.entries, 'entry', 'entries')}, all as they should be.`,
+    `Counted and compared once more: ${plural(found.entries, 'entry', 'entries')}, all as ` +
+      'they should be.',
     isSame(found),
     differences(found),
   )
@@ -67,7 +69,8 @@ export async function flipBits(path: string, random: () => number, report: Repor
     else told.push(error.message)
   }
   report.check(
-    `One bit was flipped in a file, at ${FLIPS} random places in turn: each time the store said so. The last one: ` +
+    `One bit was flipped in a file, at ${FLIPS} random places in turn: each time the store ` +
+      'said so. The last one: ' +
       `“${told.at(-1) ?? ''}”`,
     missed.length === 0,
     `nothing said about ${missed.join(', ')}`,

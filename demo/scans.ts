@@ -22,7 +22,8 @@ const ALPS: Box = { south: 45, north: 48, west: 6, east: 14 }
 
 export async function scanRanges(db: Store, world: World, report: Report): Promise<void> {
   report.say(
-    'Keys are in the order of their bytes, so a prefix is a country and a range is a piece of the map. ' +
+    'Keys are in the order of their bytes, so a prefix is a country and a range is a piece ' +
+      'of the map. ' +
       'The answers are compared with those of a loop over the source.',
   )
   report.terminal.line()
@@ -40,7 +41,8 @@ async function scanCountry(db: Store, report: Report, sorted: readonly string[])
   const ms = performance.now() - start
   const expected = sorted.filter((key) => key.startsWith(prefix))
   report.check(
-    `The prefix of ${countryName(COUNTRY)} gives its ${plural(found.length, 'city', 'cities')}, in order, in ${duration(ms)}.`,
+    `The prefix of ${countryName(COUNTRY)} gives its ` +
+      `${plural(found.length, 'city', 'cities')}, in order, in ${duration(ms)}.`,
     sameList(found, expected),
     `${found.length} keys instead of ${expected.length}, or another order`,
   )
@@ -75,8 +77,10 @@ async function scanBox(db: Store, world: World, report: Report): Promise<void> {
   const expected = [...world.cities.keys()].filter((index) => isInBox(world.cities[index]!, ALPS))
   const { south, north, west, east } = ALPS
   report.check(
-    `Between ${south}° and ${north}° north and ${west}° and ${east}° east, around the Alps, there are ` +
-      `${count(found.length)} cities: ${ranges.length} range reads and one getMany, in ${duration(ms)}.`,
+    `Between ${south}° and ${north}° north and ${west}° and ${east}° east, around the Alps, ` +
+      'there are ' +
+      `${count(found.length)} cities: ${ranges.length} range reads and one getMany, in ` +
+      `${duration(ms)}.`,
     sameList([...keys].sort(byBytes), expected.map((index) => world.keys[index]!).sort(byBytes)) &&
       found.every((city) => isInBox(city, ALPS)),
     `${found.length} instead of ${expected.length}`,
@@ -89,13 +93,15 @@ async function scanAll(db: Store, world: World, report: Report): Promise<void> {
   for (const _ of db.valuesSync({ valueEncoding: 'binary' })) entries++
   const ms = performance.now() - start
   report.check(
-    `A loop over everything visits ${count(entries)} entries in ${duration(ms)}: ${rate(entries, ms)}.`,
+    `A loop over everything visits ${count(entries)} entries in ${duration(ms)}: ` +
+      `${rate(entries, ms)}.`,
     entries === world.model.size,
     `${entries} instead of ${world.model.size}`,
   )
   const found = await compare(db, world.model)
   report.check(
-    'Read once more with keys: every entry is in its place, none is missing, and there is none that was not written.',
+    'Read once more with keys: every entry is in its place, none is missing, and there is ' +
+      'none that was not written.',
     isSame(found),
     differences(found),
   )

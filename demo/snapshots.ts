@@ -67,7 +67,8 @@ async function deleteUnderLoop(db: Store, world: World, report: Report): Promise
   }
   const left = await db.keys({ prefix }).all()
   report.check(
-    `A loop over ${name} deleted each of its ${plural(expected, 'city', 'cities')} as it came by: ` +
+    `A loop over ${name} deleted each of its ${plural(expected, 'city', 'cities')} as it ` +
+      'came by: ' +
       'it saw them all, and afterwards none was left.',
     visited === expected && left.length === 0,
     `${visited} seen, ${left.length} left`,
@@ -82,7 +83,8 @@ async function deleteUnderLoop(db: Store, world: World, report: Report): Promise
     if (JSON.stringify(city as City) === world.model.get(key)) restored++
   }
   report.check(
-    `The snapshot still had all of ${name}; one atomic batch of ${plural(saved, 'put')} brought it back.`,
+    `The snapshot still had all of ${name}; one atomic batch of ${plural(saved, 'put')} ` +
+      'brought it back.',
     saved === expected && restored === expected,
     `${saved} in the snapshot, ${restored} restored`,
   )

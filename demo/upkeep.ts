@@ -13,7 +13,8 @@ const SETTLED_MS_MAX = 5_000
 
 export async function keepUp(db: Store, world: World, report: Report): Promise<void> {
   report.say(
-    'verify() reads every block of every file and checks its checksum. compact() merges the tables, so that what was ' +
+    'verify() reads every block of every file and checks its checksum. compact() merges the ' +
+      'tables, so that what was ' +
       'overwritten and deleted leaves the disk.',
   )
   report.terminal.line()
@@ -27,7 +28,8 @@ export async function keepUp(db: Store, world: World, report: Report): Promise<v
   const after = db.stats()
   const entries = tableEntries(after)
   report.check(
-    `The compaction took ${duration(ms)}. ${plural(tableEntries(before), 'entry', 'entries')} became ` +
+    `The compaction took ${duration(ms)}. ` +
+      `${plural(tableEntries(before), 'entry', 'entries')} became ` +
       `${count(entries)}: one for each key that is there, and nothing else.`,
     entries === world.model.size,
     `${entries} entries in tables for ${world.model.size} keys`,
@@ -47,7 +49,8 @@ async function verify(db: Store, report: Report, when: string): Promise<void> {
   const { tables, blocks, entries, bytes: size, problems } = await db.verify()
   const ms = performance.now() - start
   report.check(
-    `${when} verify() found nothing wrong in ${plural(tables, 'table')}, ${plural(blocks, 'block')}, ` +
+    `${when} verify() found nothing wrong in ${plural(tables, 'table')}, ` +
+      `${plural(blocks, 'block')}, ` +
       `${plural(entries, 'entry', 'entries')} (${bytes(size)} in ${duration(ms)}).`,
     problems.length === 0 && tables > 0 && blocks > 0,
     problems.map(({ message }) => message).join('; ') || `${tables} tables, ${blocks} blocks`,
