@@ -23,7 +23,11 @@ export const HEADER: SegmentHeader = {
 }
 
 /** A memtable that is the segment of `header`, with the header in its arena. */
-export function newMemtable(kernel: Kernel, capacity: number, header = HEADER): Memtable {
+export function newMemtable(
+  kernel: Kernel,
+  capacity: number,
+  header: SegmentHeader = HEADER,
+): Memtable {
   const memtable = new Memtable(kernel, capacity)
   const { number, firstSequence, baseTimestamp } = header
   memtable.bind(number, segmentIdentity(header), HASH_SEED, firstSequence, baseTimestamp)
