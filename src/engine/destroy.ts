@@ -1,5 +1,5 @@
 /**
- * `destroy`: removes a store and nothing else (DES-1 to DES-4 in `docs/spec.md`).
+ * `destroy`: removes a store and nothing else (DES-1 to DES-3 in `docs/spec.md`).
  *
  *     lock ─► markers ─► tables, segments, … ─► manifests ─► unlock ─► the directory, if it is empty
  *

@@ -1,5 +1,5 @@
 /**
- * `repair`: saves what verifies of a damaged store into a new one (REP-1 to REP-9 in `docs/spec.md`). The source is only read.
+ * `repair`: saves what verifies of a damaged store into a new one (REP-1 to REP-8 in `docs/spec.md`). The source is only read.
  *
  *     survey ─► each table, each segment: sound, or what can be saved ─► merge ─► manifest, marker
  *

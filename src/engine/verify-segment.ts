@@ -1,6 +1,6 @@
 /**
  * `verify` of one log segment: every frame up to the length that counts, and every chunk of the large values that they refer
- * to (VER-4 in `docs/spec.md`).
+ * to (VER-2 in `docs/spec.md`).
  */
 import { errorCode, readFully } from '../env/file-io.ts'
 import type { File, FileSystem } from '../env/file-system.ts'

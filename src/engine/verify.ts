@@ -1,5 +1,5 @@
 /**
- * `verify`: reads every table and every log segment of an open store and says what is wrong with them (VER-1 to VER-6 in
+ * `verify`: reads every table and every log segment of an open store and says what is wrong with them (VER-1 to VER-5 in
  * `docs/spec.md`). It uses no code of the kernel, so that a mistake there shows here.
  */
 import type { Environment } from '../env/environment.ts'
