@@ -13,7 +13,6 @@ const DISK_WRITES = 100
 
 export async function change(db: Store, world: World, report: Report): Promise<void> {
   report.say('Newer entries replace older ones, and a deletion is an entry too.')
-  report.terminal.line()
   await overwriteCountry(db, world, report)
   await deleteCountry(db, world, report)
   await clearIndex(db, world, report)
@@ -104,11 +103,11 @@ async function acknowledge(db: Store, report: Report): Promise<void> {
     return times
   }
   const process = timingRow({
-    what: "put, 'process': survives kill -9",
+    what: 'put, outlives kill -9',
     times: await write(PROCESS_WRITES, false),
   })
   const disk = timingRow({
-    what: "put, 'disk': survives a power cut",
+    what: 'put, outlives a power cut',
     times: await write(DISK_WRITES, true),
   })
   const letters = await db.keys({ prefix: 'letter/' }).all()

@@ -51,10 +51,9 @@ export async function surviveKills(
 ): Promise<void> {
   report.say(
     `Another process writes notes and batches of ${KEYS_PER_GROUP * 2 + 1} operations, and ` +
-      'tells every acknowledgement over a ' +
-      `pipe. At a random moment it gets SIGKILL. This happens ${ROUNDS} times to one store.`,
+      'tells every acknowledgement over a pipe. At a random moment it gets SIGKILL. This ' +
+      `happens ${ROUNDS} times to one store. What was not acknowledged yet may be found, too.`,
   )
-  report.terminal.line()
   const model = new Map<string, string>()
   const rounds: { killed: Killed; found: Found }[] = []
   let steps = 0
@@ -156,14 +155,13 @@ function printRounds(rounds: readonly { killed: Killed; found: Found }[], report
   const number = (title: string) => ({ title, align: 'right' }) as const
   report.terminal.table(
     [
-      number('round'),
-      number('killed after'),
+      number('#'),
+      number('killed at'),
       number('acknowledged'),
       number('found'),
       number('lost'),
       number('torn'),
       number('invented'),
-      number('replayed'),
       number('open took'),
     ],
     rounds.map(({ killed, found }, index) => [
@@ -174,7 +172,6 @@ function printRounds(rounds: readonly { killed: Killed; found: Found }[], report
       count(found.lost),
       count(found.torn),
       count(found.invented),
-      count(found.recovery.entries),
       duration(found.openMs),
     ]),
   )

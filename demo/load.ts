@@ -15,7 +15,6 @@ export async function load(db: Store, world: World, report: Report): Promise<voi
       'place on the map. ' +
       `${plural(CITIES_PER_BATCH, 'city', 'cities')} go into a batch, and each batch is atomic.`,
   )
-  report.terminal.line()
 
   const before = db.stats()
   const start = performance.now()

@@ -52,6 +52,7 @@ export async function closeAndReopen(
 
 /** Changes one bit of a cleanly closed store at a time, and asks whether open, a full read or verify notices. */
 export async function flipBits(path: string, random: () => number, report: Report): Promise<void> {
+  report.say('The store that was killed is closed now. Every bit of its files counts.')
   const sizes = readdirSync(path)
     .map((file) => ({ file, size: statSync(join(path, file)).size }))
     .filter(({ size }) => size > 0)

@@ -38,6 +38,7 @@ export class Report {
   /** Says what is shown, before it is. */
   say(text: string): void {
     this.terminal.say(text)
+    this.terminal.line()
   }
 
   /** Prints the sentence as proven, or as failed together with `found`, what there was instead. */
@@ -91,7 +92,6 @@ export const TIMING_COLUMNS: readonly Column[] = [
   { title: 'calls', align: 'right' },
   { title: 'median', align: 'right' },
   { title: '99 of 100', align: 'right' },
-  { title: 'slowest', align: 'right' },
   { title: 'rate', align: 'right' },
 ]
 
@@ -104,7 +104,6 @@ export function timingRow({ what, times }: Timing, perCall = 1): string[] {
     count(times.length),
     duration(quantile(sorted, 0.5)),
     duration(quantile(sorted, 0.99)),
-    duration(quantile(sorted, 1)),
     rate(times.length * perCall, all),
   ]
 }

@@ -26,7 +26,6 @@ export async function scanRanges(db: Store, world: World, report: Report): Promi
       'of the map. ' +
       'The answers are compared with those of a loop over the source.',
   )
-  report.terminal.line()
   const sorted = [...world.keys].sort(byBytes)
   await scanCountry(db, report, sorted)
   scanReverse(db, report, sorted)

@@ -11,7 +11,6 @@ const COUNTRY = 'IT'
 
 export async function readThePast(db: Store, world: World, report: Report): Promise<void> {
   report.say('A snapshot costs a number. What it sees stays, whatever is written meanwhile.')
-  report.terminal.line()
   const snapshot = db.snapshot()
   await overwriteOne(db, world, report)
   await deleteUnderLoop(db, world, report)

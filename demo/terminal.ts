@@ -30,6 +30,8 @@ const CODES: Readonly<Record<Style, readonly [number, number]>> = {
 
 const INDENT = '  '
 const WIDTH_MAX = 96
+/** Where there is no terminal. */
+const PLAIN_COLUMNS = 80
 const BAR_COLUMNS = 32
 const BAR_PAUSE_MS = 60
 
@@ -125,6 +127,6 @@ export class Terminal {
 
   /** Columns for text. */
   #width(): number {
-    return Math.min(WIDTH_MAX, Math.max(40, (this.#output.columns ?? WIDTH_MAX) - 4))
+    return Math.min(WIDTH_MAX, Math.max(40, (this.#output.columns ?? PLAIN_COLUMNS) - 4))
   }
 }

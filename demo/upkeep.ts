@@ -17,7 +17,6 @@ export async function keepUp(db: Store, world: World, report: Report): Promise<v
       'tables, so that what was ' +
       'overwritten and deleted leaves the disk.',
   )
-  report.terminal.line()
   await db.flush()
   await settle(db)
   await verify(db, report, 'Before the compaction')
@@ -62,7 +61,7 @@ function printLevels(before: Stats, after: Stats, report: Report): void {
   const columns = [
     number('level'),
     ...[number('tables'), number('entries'), number('size')],
-    ...[number('tables after'), number('entries after'), number('size after')],
+    ...[number('→ tables'), number('→ entries'), number('→ size')],
   ]
   const cells = (stats: Stats, level: number): string[] => {
     const found = stats.levels.find((one) => one.level === level)
