@@ -8,7 +8,7 @@
 
 import type { Environment } from '../env/environment.ts'
 import { nodeEnvironment } from '../env/environment.ts'
-import { ioError } from '../env/file-io.ts'
+import { ioError, parentPath } from '../env/file-io.ts'
 import type { DirectoryLock, FileSystem } from '../env/file-system.ts'
 import { runtimeZstd } from '../env/zstd.ts'
 import { corruption, SedgeError } from '../errors.ts'
@@ -64,7 +64,8 @@ function prepareDirectory(fs: FileSystem, path: string, options: ResolvedOptions
     }
     if (status === undefined) {
       if (!options.createIfMissing) throw noStore()
-      fs.makeDirectory(path)
+      // A store whose directory a power cut takes away would be lost whole.
+      if (fs.makeDirectory(path)) fs.syncDirectory(parentPath(path))
     } else if (!options.createIfMissing && recoverManifest(fs, path) === undefined) {
       throw noStore()
     }

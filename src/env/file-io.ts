@@ -80,3 +80,11 @@ export function baseName(path: string): string {
   const trimmed = end > 0 ? path.slice(0, end) : path
   return trimmed.slice(Math.max(trimmed.lastIndexOf('/'), trimmed.lastIndexOf('\\')) + 1)
 }
+
+/** What precedes the last name of a path: `.` when there is nothing. */
+export function parentPath(path: string): string {
+  const trimmed = path.replace(/[/\\]+$/, '')
+  const end = Math.max(trimmed.lastIndexOf('/'), trimmed.lastIndexOf('\\'))
+  if (end < 0) return '.'
+  return end === 0 ? '/' : trimmed.slice(0, end)
+}

@@ -4,6 +4,7 @@ import {
   errorCode,
   ioError,
   isNoSpace,
+  parentPath,
   readFile,
   readFully,
   systemError,
@@ -27,6 +28,14 @@ function shortFile(file: File, most: number): File {
 }
 
 describe('env/file-io', () => {
+  it('knows what a path lies in', () => {
+    expect(parentPath('/a/b')).to.equal('/a')
+    expect(parentPath('/a/b//')).to.equal('/a')
+    expect(parentPath('/a')).to.equal('/')
+    expect(parentPath('a')).to.equal('.')
+    expect(parentPath('a\\b')).to.equal('a')
+  })
+
   it('goes on after short reads and writes [ENV-5]', () => {
     const fs = new MemoryFileSystem()
     const file = shortFile(fs.open('a', 'create'), 3)
