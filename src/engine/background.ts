@@ -10,7 +10,7 @@ import type { Output } from '../compaction/table-output.ts'
 import { ioError } from '../env/file-io.ts'
 import { SedgeError } from '../errors.ts'
 import type { LiveSegment } from '../log/log-chain.ts'
-import { logFileName, valueFileName } from '../version/file-names.ts'
+import { logFileName, tableFileName, valueFileName } from '../version/file-names.ts'
 import { Backpressure, type FlushState } from './backpressure.ts'
 import { Compactor } from './compactor.ts'
 import { Executor, type JobResult, type Ticket } from './executor.ts'
@@ -115,9 +115,12 @@ export class Background implements FlushState {
   }
 
   #flushDone(flush: Flush, job: FlushJob, result: JobResult): void {
-    if (this.#isStopped) return
+    if (result.ok) flush.output = result.output
+    if (this.#isStopped) {
+      this.#notify()
+      return
+    }
     if (result.ok) {
-      flush.output = result.output
       this.#install()
       return
     }
@@ -137,13 +140,10 @@ export class Background implements FlushState {
     const steps = flushMemtable(env.fs, kernel, job, memtable, identity)
     const ticket = this.#executor.inline.run(true, steps, (result) => {
       this.#tickets.delete(ticket)
-      if (this.#isStopped) return
-      if (result.ok) {
-        flush.output = result.output
-        this.#install()
-      } else {
-        this.#flushFailed(flush, result.error)
-      }
+      if (result.ok) flush.output = result.output
+      if (this.#isStopped) this.#notify()
+      else if (result.ok) this.#install()
+      else this.#flushFailed(flush, result.error)
     })
     this.#tickets.add(ticket)
   }
@@ -220,16 +220,17 @@ export class Background implements FlushState {
     this.#store.fail(error)
   }
 
-  /** What cannot be removed now is removed at the next open. */
   #removeSegment(number: number, hasValues: boolean): void {
-    const { fs } = this.#store.env
-    const names = hasValues ? [valueFileName(number)] : []
-    for (const name of [logFileName(number), ...names]) {
-      try {
-        fs.remove(`${this.#store.directory}/${name}`)
-      } catch (error) {
-        this.#store.reportError(ioError(error, 'cannot remove', name))
-      }
+    this.#remove(logFileName(number))
+    if (hasValues) this.#remove(valueFileName(number))
+  }
+
+  /** What cannot be removed now is removed at the next open. */
+  #remove(name: string): void {
+    try {
+      this.#store.env.fs.remove(`${this.#store.directory}/${name}`)
+    } catch (error) {
+      this.#store.reportError(ioError(error, 'cannot remove', name))
     }
   }
 
@@ -285,5 +286,18 @@ export class Background implements FlushState {
     this.#compactor.stop()
     this.backpressure.stop()
     this.#notify()
+  }
+
+  /** Resolves when no job touches a file any more, and nothing is left of those that were cancelled. Requires `stop`. */
+  async ended(): Promise<void> {
+    while (this.#tickets.size > 0 || this.#compactor.isRunning) {
+      await new Promise<void>((resolve) => this.#watchers.push(resolve))
+    }
+    // An edit that failed may be in the manifest all the same, and then names tables.
+    if (this.#store.state === 'failed') return
+    for (const { output } of this.#flushes.values()) {
+      for (const { number } of output?.tables ?? []) this.#remove(tableFileName(number))
+    }
+    this.#flushes.clear()
   }
 }

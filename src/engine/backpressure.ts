@@ -54,6 +54,8 @@ export class Backpressure {
       if (this.#held.length === 0) this.#heldSince = this.#store.env.monotonic()
       this.#store.stall = reason
       this.#held.push(waiting)
+      // Segments that were there at open are only flushed when their room is needed.
+      this.#flushes.flushSealed()
     } else if (this.#level0 >= LEVEL0_SLOW && this.#compactor.isRunning) {
       this.#store.stalledMs += SLOW_MS
       this.#store.env.pause(SLOW_MS, waiting.resolve)

@@ -177,7 +177,10 @@ export class Compactor {
     startedAt: number,
   ): SedgeError | undefined {
     const store = this.#store
-    if (this.#isStopped) return closedError()
+    if (this.#isStopped) {
+      for (const { number } of output?.tables ?? []) this.#remove(number)
+      return closedError()
+    }
     const { inputs, overlaps, level, outputLevel } = compaction
     const removed = [...inputs, ...overlaps]
     const added = output?.tables ?? inputs.map((table) => ({ ...table, level: outputLevel }))

@@ -264,6 +264,8 @@ export class Engine implements EngineLike {
     const store = this.#store
     this.#background.stop()
     await this.#writer.settle()
+    // Only then may somebody else open the store.
+    await this.#background.ended()
     store.setState('closed')
     store.chain.close()
     store.tables.close()

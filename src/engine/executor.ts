@@ -138,14 +138,23 @@ export class Executor {
     }
     this.#remote++
     const ticket: { current: Ticket } = { current: { cancel: () => {} } }
+    let isCancelled = false
     const settle = (result: WorkerResult): void => {
       this.#remote--
       if (result.ok) onDone({ ok: true, output: result.value as Output })
-      else if (result.reason === 'lost') ticket.current = this.#submit(job, onDone, retries - 1)
-      else onDone({ ok: false, error: result.error, cancelled: result.reason === 'cancelled' })
+      else if (result.reason === 'lost' && !isCancelled) {
+        ticket.current = this.#submit(job, onDone, retries - 1)
+      } else {
+        onDone({ ok: false, error: result.error, cancelled: isCancelled })
+      }
     }
     ticket.current = pool.run(job, settle, { priority: job.priority, keepAlive: true })
-    return { cancel: () => ticket.current.cancel() }
+    return {
+      cancel: () => {
+        isCancelled = true
+        ticket.current.cancel()
+      },
+    }
   }
 
   /**

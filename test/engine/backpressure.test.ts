@@ -39,6 +39,21 @@ describe('engine/backpressure', () => {
     await db.close()
   })
 
+  it('flushes what earlier openings have left in the log when its room is needed [LIM-6]', async () => {
+    const fs = new MemoryFileSystem()
+    const options = { fs, memtableSize: 64 * 1024 }
+    for (let opening = 0; opening < 3; opening++) {
+      const db = await open('/store', options)
+      for (let i = 0; i < 14; i++) await db.put(`key${opening}-${i}`, VALUE)
+      await db.close()
+    }
+    const db = await open('/store', options)
+    expect(db.stats().immutableMemtables).to.equal(3)
+    for (let i = 0; i < 100; i++) await db.put(`key${i}`, VALUE)
+    expect(db.stats().flushes).to.be.greaterThan(4)
+    await db.close()
+  })
+
   it('lets go of writers when the store is closed meanwhile', async () => {
     const db = await openSmall()
     const writes = Array.from({ length: 1500 }, (_, i) => db.put(`key${i}`, VALUE))

@@ -1,0 +1,54 @@
+/** What a store leaves behind when it is closed in the middle of its background work. */
+import { readdirSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect } from 'chai'
+import { MemoryFileSystem, type OpenOptions, open } from '../../src/index.ts'
+import { tempDirectory } from '../support/temp.ts'
+
+const MIB = 1024 * 1024
+const OPTIONS: OpenOptions = { memtableSize: MIB, durability: 'none', compression: 'none' }
+
+/** Closes a store in the middle of background work, and returns the names that it has left and those a moment later. */
+async function closeBusy(
+  path: string,
+  options: OpenOptions,
+  list: () => string[],
+): Promise<[string[], string[]]> {
+  const db = await open(path, { ...OPTIONS, ...options })
+  const isBusy = (): boolean => list().some((name) => name.endsWith('.tmp'))
+  for (let i = 0; i < 40_000 && !(i > 8000 && isBusy()); i++) {
+    await db.put(`key${(i * 7919) % 8000}`, `${i}`.repeat(200))
+    if (i % 50 === 0) await new Promise((resolve) => setImmediate(resolve))
+  }
+  expect(isBusy(), 'a flush or compaction that runs').to.equal(true)
+  await db.close()
+  const left = list().sort()
+  await sleep(100)
+  return [left, list().sort()]
+}
+
+describe('engine/closing', () => {
+  it('ends the work in the background before the store is given up [API-21]', async () => {
+    for (let round = 0; round < 3; round++) {
+      const fs = new MemoryFileSystem()
+      const [left, later] = await closeBusy('/s', { fs }, () => fs.list('/s'))
+      expect(later).to.deep.equal(left)
+      expect(left.filter((name) => name.endsWith('.tmp'))).to.deep.equal([])
+      const again = await open('/s', { fs })
+      expect(again.stats().recovery.removedFiles).to.equal(0)
+      expect((await again.verify()).problems).to.deep.equal([])
+      await again.close()
+    }
+  })
+
+  for (const workers of [0, 1] as const) {
+    it(`leaves nothing on disk that is not the store's, with ${workers} workers [API-21]`, async () => {
+      const path = tempDirectory()
+      const [left, later] = await closeBusy(path, { workers }, () => readdirSync(path))
+      expect(later).to.deep.equal(left)
+      const again = await open(path)
+      expect(again.stats().recovery.removedFiles).to.equal(0)
+      await again.close()
+    })
+  }
+})
