@@ -37,7 +37,9 @@ export class Compactor {
   /** Tables whose compaction has failed because they are damaged. */
   readonly #damaged = new Set<number>()
   #isStopped = false
+  /** Manual compactions that have not ended, and the end of the last of them. */
   #manual = 0
+  #lastManual: Promise<void> = Promise.resolve()
   #isRetrying = false
   /** The failure that keeps compactions from going on, until one succeeds. */
   blocked: SedgeError | undefined
@@ -72,8 +74,15 @@ export class Compactor {
   }
 
   /** Pushes everything in the range down as far as there is data below, and once more through the last level. */
-  async compactRange(range: EncodedRange): Promise<void> {
+  compactRange(range: EncodedRange): Promise<void> {
     this.#manual++
+    // One after the other: between its steps none of them runs, and another would take the same tables.
+    const compacted = this.#lastManual.then(() => this.#compactInTurn(range))
+    this.#lastManual = compacted.catch(() => {})
+    return compacted
+  }
+
+  async #compactInTurn(range: EncodedRange): Promise<void> {
     try {
       await this.#idle()
       const { lower, upper } = range
