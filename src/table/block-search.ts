@@ -28,13 +28,13 @@ const WINDOW_BYTES: number = 2 * (BLOCK_CONTENT_MAX + BLOCK_TRAILER_BYTES)
 const STEP_BYTES = 65_536
 /** Guessed block ends that are tried as starts of the next block. */
 const GUESSES_MAX = 16
-/** Longer payloads are not looked for place by place. */
-const TRIED_PAYLOAD_MAX = 65_536
+/** Bytes hashed in vain for one guessed trailer: enough for any payload of up to 5 KiB, which is more than most blocks have. */
+const TRIED_BYTES_MAX: number = 16 * 1024 * 1024
 /** What an LZ4 byte can stand for; a block is compressed only where that saves an eighth [TBL-4]. */
 const LZ4_FACTOR_MAX = 256
 /** Bytes hashed in vain, in all and for each byte searched, after which the search gives up. */
-const BUDGET_BYTES: number = 256 * 1024 * 1024
-const BUDGET_FACTOR = 64
+const BUDGET_BYTES: number = 1024 * 1024 * 1024
+const BUDGET_FACTOR = 256
 
 export interface FoundBlock {
   readonly offset: number
@@ -81,6 +81,7 @@ export class BlockSearch {
       const start = this.#startOf(at, low, guesses)
       if (start === undefined) {
         guesses = [...guesses.slice(1 - GUESSES_MAX), end]
+        yield undefined
         continue
       }
       yield { offset: start, bytes: end - start, entries: this.#entries(start, end) }
@@ -136,8 +137,9 @@ export class BlockSearch {
     const fits = (start: number): boolean =>
       start >= low && at - start <= most && at - start >= least
     const guess = guesses.findLast((start) => fits(start) && this.#verifies(start, at))
-    if (guess !== undefined || most > TRIED_PAYLOAD_MAX) return guess
-    for (let start = at - least; fits(start) && this.#budget > 0; start--) {
+    if (guess !== undefined) return guess
+    const stop = this.#budget - TRIED_BYTES_MAX
+    for (let start = at - least; fits(start) && this.#budget > stop; start--) {
       if (this.#verifies(start, at)) return start
     }
     return undefined
