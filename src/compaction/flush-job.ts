@@ -8,7 +8,7 @@ import type { Kernel } from '../kernel/kernel.ts'
 import type { Memtable } from '../kernel/memtable.ts'
 import { Codec } from '../kernel/table-job.ts'
 import type { BlockSource } from '../kernel/view.ts'
-import { type ReadSegment, readSegment } from '../log/segment-reader.ts'
+import { type ReadSegment, readSegmentInSteps } from '../log/segment-reader.ts'
 import { logFileName, valueFileName } from '../version/file-names.ts'
 import { borrowKernel, returnKernel } from './job-kernel.ts'
 import { type Output, TableOutput } from './table-output.ts'
@@ -45,7 +45,7 @@ const NO_BLOCKS: BlockSource = {
 export function* runFlush(fs: FileSystem, job: FlushJob): Generator<void, Output, void> {
   const kernel = borrowKernel(job.hashSeed)
   try {
-    const segment = readWhole(fs, kernel, job)
+    const segment = yield* readWhole(fs, kernel, job)
     try {
       yield
       return yield* flushMemtable(fs, kernel, job, segment.memtable, segment.identity)
@@ -57,11 +57,15 @@ export function* runFlush(fs: FileSystem, job: FlushJob): Generator<void, Output
   }
 }
 
-function readWhole(fs: FileSystem, kernel: Kernel, job: FlushJob): ReadSegment {
+function* readWhole(
+  fs: FileSystem,
+  kernel: Kernel,
+  job: FlushJob,
+): Generator<void, ReadSegment, void> {
   const name = logFileName(job.segment)
   const { storeId, hashSeed, length } = job
   const path = `${job.directory}/${name}`
-  const segment = readSegment(kernel, fs, {
+  const segment = yield* readSegmentInSteps(kernel, fs, {
     path,
     name,
     storeId,

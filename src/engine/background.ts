@@ -7,7 +7,6 @@
  */
 import { type FlushJob, flushMemtable } from '../compaction/flush-job.ts'
 import type { Output } from '../compaction/table-output.ts'
-import { ioError } from '../env/file-io.ts'
 import { SedgeError } from '../errors.ts'
 import type { LiveSegment } from '../log/log-chain.ts'
 import { logFileName, tableFileName, valueFileName } from '../version/file-names.ts'
@@ -195,7 +194,8 @@ export class Background implements FlushState {
     store.chain.forget(segment)
     store.refreshView()
     store.chain.dispose(segment)
-    this.#removeSegment(number, valueBytes > 0)
+    store.remover.remove(logFileName(number))
+    if (valueBytes > 0) store.remover.remove(valueFileName(number))
     this.#told(flush, output)
     return true
   }
@@ -218,20 +218,6 @@ export class Background implements FlushState {
       return
     }
     this.#store.fail(error)
-  }
-
-  #removeSegment(number: number, hasValues: boolean): void {
-    this.#remove(logFileName(number))
-    if (hasValues) this.#remove(valueFileName(number))
-  }
-
-  /** What cannot be removed now is removed at the next open. */
-  #remove(name: string): void {
-    try {
-      this.#store.env.fs.remove(`${this.#store.directory}/${name}`)
-    } catch (error) {
-      this.#store.reportError(ioError(error, 'cannot remove', name))
-    }
   }
 
   // -------------------------------------------------------------------------------------------------
@@ -296,7 +282,9 @@ export class Background implements FlushState {
     // An edit that failed may be in the manifest all the same, and then names tables.
     if (this.#store.state === 'failed') return
     for (const { output } of this.#flushes.values()) {
-      for (const { number } of output?.tables ?? []) this.#remove(tableFileName(number))
+      for (const { number } of output?.tables ?? []) {
+        this.#store.remover.remove(tableFileName(number))
+      }
     }
     this.#flushes.clear()
   }

@@ -14,7 +14,6 @@ import {
   startManual,
 } from '../compaction/compaction-picker.ts'
 import type { Output } from '../compaction/table-output.ts'
-import { ioError } from '../env/file-io.ts'
 import { SedgeError } from '../errors.ts'
 import { tableFileName } from '../version/file-names.ts'
 import type { TableMeta } from '../version/table-meta.ts'
@@ -249,14 +248,8 @@ export class Compactor {
   }
 
   #remove(number: number): void {
-    const { env, directory, tables } = this.#store
-    tables.release(number)
-    const name = tableFileName(number)
-    try {
-      env.fs.remove(`${directory}/${name}`)
-    } catch (error) {
-      this.#store.reportError(ioError(error, 'cannot remove', name))
-    }
+    this.#store.tables.release(number)
+    this.#store.remover.remove(tableFileName(number))
   }
 
   stop(): void {

@@ -189,12 +189,14 @@ export class Engine implements EngineLike {
     this.#store.assertWritable()
     this.#writer.seal()
     await this.#background.waitForFlushes()
+    await this.#store.remover.settle()
   }
 
   async compact(range: EncodedRange): Promise<void> {
     await this.flush()
     this.#assertOpen()
     await this.#background.compactor.compactRange(range)
+    await this.#store.remover.settle()
   }
 
   async verify(): Promise<VerifyReport> {
@@ -266,6 +268,7 @@ export class Engine implements EngineLike {
     await this.#writer.settle()
     // Only then may somebody else open the store.
     await this.#background.ended()
+    await store.remover.settle()
     store.setState('closed')
     store.chain.close()
     store.tables.close()

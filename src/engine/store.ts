@@ -13,6 +13,7 @@ import type { Version } from '../version/version.ts'
 import type { RecoveryReport, Stats, StoreEvent } from './engine-types.ts'
 import { LiveSequences } from './live-sequences.ts'
 import type { ResolvedOptions } from './options.ts'
+import { Remover } from './remover.ts'
 
 export type StallReason = 'memtables' | 'level0' | 'space'
 
@@ -45,6 +46,7 @@ export class Store {
   readonly hashSeed: bigint
   readonly recovery: RecoveryReport
   readonly live: LiveSequences = new LiveSequences()
+  readonly remover: Remover
   version: Version
   /** The last sequence given out. */
   sequence: number
@@ -76,6 +78,7 @@ export class Store {
     this.sequence = parts.sequence
     this.recovery = parts.recovery
     this.view = new View(this.kernel, this.tables)
+    this.remover = new Remover(this.env, this.directory, (error) => this.reportError(error))
   }
 
   /** Bytes of charge that one memtable takes before it is sealed: four share the budget. */

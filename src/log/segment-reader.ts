@@ -1,10 +1,10 @@
 /**
  * Reads a log segment into a memtable: the one way in which recovery, flush, verify and repair see a log.
  *
- * Call protocol: readSegment, then `memtable` is the caller's to free.
+ * Call protocol: readSegment or readSegmentInSteps, then `memtable` is the caller's to free.
  */
 import { readFully } from '../env/file-io.ts'
-import type { FileSystem } from '../env/file-system.ts'
+import type { File, FileSystem } from '../env/file-system.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { Memtable, type ReplayResult } from '../kernel/memtable.ts'
 import {
@@ -35,6 +35,9 @@ export interface ReadSegment {
   readonly length: number
 }
 
+/** Bytes read in one step. */
+const STEP_BYTES: number = 4 * 1024 * 1024
+
 /**
  * `undefined` when the header does not verify: nothing of the segment can be told. Throws `CORRUPTION` for a segment that
  * does not belong here, `FORMAT`, and what the file system throws.
@@ -44,6 +47,19 @@ export function readSegment(
   fs: FileSystem,
   segment: SegmentToRead,
 ): ReadSegment | undefined {
+  const steps = readSegmentInSteps(kernel, fs, segment)
+  for (;;) {
+    const { done, value } = steps.next()
+    if (done) return value
+  }
+}
+
+/** The same in steps of a few milliseconds. */
+export function* readSegmentInSteps(
+  kernel: Kernel,
+  fs: FileSystem,
+  segment: SegmentToRead,
+): Generator<void, ReadSegment | undefined, void> {
   const file = fs.open(segment.path, 'read')
   try {
     const size = file.size()
@@ -55,17 +71,32 @@ export function readSegment(
     checkSegmentPlace(segment.name, header, segment.storeId, segment.number)
     const identity = segmentIdentity(header)
     const memtable = new Memtable(kernel, length)
+    let isRead = false
     try {
-      const count = readFully(file, memtable.bytes(0, length), 0)
+      const count = yield* readArena(file, memtable, length)
       const { firstSequence, baseTimestamp } = header
       memtable.bind(segment.number, identity, segment.hashSeed, firstSequence, baseTimestamp)
       const replay = memtable.replay(count)
+      isRead = true
       return { header, identity, memtable, replay, length: count }
-    } catch (error) {
-      if (!kernel.trapped) memtable.free()
-      throw error
+    } finally {
+      // Whoever has had enough of the steps ends them without an error.
+      if (!isRead && !kernel.trapped) memtable.free()
     }
   } finally {
     file.close()
   }
+}
+
+/** Reads the first `length` bytes, or all there are, into the arena; returns how many there were. */
+function* readArena(file: File, memtable: Memtable, length: number): Generator<void, number, void> {
+  let count = 0
+  while (count < length) {
+    const end = Math.min(count + STEP_BYTES, length)
+    const read = readFully(file, memtable.bytes(count, end), count)
+    count += read
+    yield
+    if (read === 0) break
+  }
+  return count
 }
