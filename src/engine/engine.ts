@@ -251,6 +251,7 @@ export class Engine implements EngineLike {
       await this.#background.waitForFlushes()
     }
     this.#background.stop()
+    this.#writer.finishFailed()
     await store.chain.syncAsync()
     await this.#writer.settle()
     const segments = store.chain.segments.map(({ number, length, valueBytes }) => ({

@@ -283,6 +283,15 @@ export class Writer {
     this.#host.sealed()
   }
 
+  /** Ends the segment that a failed write has left without a seal: after a clean close others follow it in the log. */
+  finishFailed(): void {
+    try {
+      this.#store.chain.finishFailed()
+    } catch (error) {
+      throw this.#writeFailed(error)
+    }
+  }
+
   // -------------------------------------------------------------------------------------------------
   // Acknowledging
 

@@ -155,13 +155,14 @@ export class SegmentWriter {
   }
 
   /**
-   * After a failed write: takes what is not in the file out of the view and cuts the file back to its last good frame. The
-   * segment must not be written any more.
+   * After a failed write: takes what is not in the file out of the view and cuts the files back to the last good frame and
+   * its values, so that their lengths are what a closing statement says. The segment must not be written any more.
    */
   fail(): void {
     this.memtable.drop(Math.max(this.#written, SEGMENT_HEADER_BYTES))
     this.#valueTail = this.#valueWritten
     this.#log.truncate(this.#written)
+    this.#values?.truncate(this.#valueWritten)
   }
 
   /** Seals a segment that `fail` has cut back, once the file system lets it. Throws what the file system throws. */
