@@ -79,6 +79,10 @@ let hasKey: bool = false
 let decided: bool = false
 /** Backwards: the newest visible version so far of `lastKey` stands at the end of the output, not counted yet. */
 let candidateBytes: u32 = 0
+/** Bytes of the values in chunks that the output refers to: the caller reads them all at once. */
+let chunkedBytes: u64 = 0
+/** The candidate's share of them. */
+let candidateChunked: u64 = 0
 
 /**
  * Begins a fill of at most `entries` entries and about `bytes` bytes, at least one entry. The start key (where the scan begins,
@@ -106,6 +110,7 @@ export function scanBegin(
   lastKeyBytes = 0
   hasKey = false
   candidateBytes = 0
+  chunkedBytes = 0
   const room = reallocate(bounds, 0, scanStartBytes + scanEndBytes + 1)
   if (room == 0) return NO_MEMORY
   bounds = room
@@ -204,7 +209,7 @@ function finish(status: i32): i32 {
 }
 
 function isFull(): bool {
-  return outputCount >= entriesMax || (outputCount > 0 && outputBytes >= bytesMax)
+  return outputCount >= entriesMax || (outputCount > 0 && <u64>outputBytes + chunkedBytes >= <u64>bytesMax)
 }
 
 function isBeyond(c: Cursor): bool {
@@ -227,6 +232,7 @@ function rememberKey(c: Cursor): bool {
 
 function commitCandidate(): void {
   outputBytes += candidateBytes
+  chunkedBytes += candidateChunked
   outputCount++
   candidateBytes = 0
 }
@@ -251,6 +257,8 @@ function take(c: Cursor, reverse: bool): bool {
   copyBytes(at + ENTRY_HEADER, c.key, c.keyBytes)
   copyBytes(at + ENTRY_HEADER + c.keyBytes, c.value, valueBytes)
   candidateBytes = bytes
+  // Its length lies at the start of the reference.
+  candidateChunked = valueBytes != 0 && c.kind == KIND_CHUNKS ? load<u64>(c.value) & 0xffffffffffff : 0
   if (!reverse) commitCandidate()
   return true
 }

@@ -176,7 +176,7 @@ describe('kernel/scan', () => {
     const [table] = tables.build(entries.slice(0, 2)) as [MemoryTable]
     new View(kernel, tables).set([tables.memtable(entries.slice(2))], [[table.handle]])
     for (const reverse of [false, true]) {
-      const got = fill(kernel, tables, { ...WHOLE, reverse })
+      const got = fill(kernel, tables, { ...WHOLE, reverse, bytes: 1 << 20 })
       expect(got.chunked.map(({ index }) => index)).to.deep.equal([0, 2])
       const [first, second] = got.chunked.map(({ value }) => tables.value(value))
       const ordered = reverse ? [...entries].reverse() : entries
