@@ -5,7 +5,9 @@ import {
   CHUNK_BYTES,
   chunkedBytes,
   copyChunks,
+  decodeReference,
   readChunks,
+  verifyChunks,
   writeChunks,
 } from '../../src/util/value-chunks.ts'
 import { seededRandom, testSeed } from '../support/seed.ts'
@@ -120,6 +122,32 @@ describe('util/value-chunks', () => {
     const copy = copyChunks(from, 'a.val', 0, IDENTITY, to, 0, 5n, 500, () => undefined)
     expect(thrownBy(() => copy.next()).code).to.equal('CORRUPTION')
     expect(to.bytes.length).to.equal(0)
+  })
+
+  it('verifies a value chunk by chunk, without keeping it [LOG-6]', () => {
+    const value = seededRandom(testSeed()).bytes(200_001)
+    const file = new ShortFile()
+    writeChunks(file, 40, IDENTITY, value)
+    expect([...verifyChunks(file, 'a.val', 40, IDENTITY, 200_001)]).to.have.length(4)
+    file.bytes[40 + 2 * (CHUNK_BYTES + 8) + 5]! ^= 1
+    const steps = verifyChunks(file, 'a.val', 40, IDENTITY, 200_001)
+    steps.next()
+    steps.next()
+    const damage = { code: 'CORRUPTION', file: 'a.val', offset: 40 + 2 * (CHUNK_BYTES + 8) }
+    expect(() => steps.next())
+      .to.throw(SedgeError)
+      .that.includes(damage)
+    expect(() => verifyChunks(file, 'a.val', 2 ** 30, IDENTITY, 1).next()).to.throw('ends within')
+  })
+
+  it('reads references up to 2^53 [LOG-6]', () => {
+    const bytes = new Uint8Array(16)
+    const view = new DataView(bytes.buffer)
+    view.setBigUint64(0, 70_000n, true)
+    view.setBigUint64(8, 2n ** 53n - 1n, true)
+    expect(decodeReference(bytes)).to.deep.equal({ length: 70_000, offset: 2 ** 53 - 1 })
+    view.setBigUint64(8, 2n ** 53n, true)
+    expect(() => decodeReference(bytes)).to.throw('2^53')
   })
 })
 
