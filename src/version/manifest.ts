@@ -223,8 +223,7 @@ export class Manifest {
     const whole: VersionEdit = { ...edit, nextFileNumber }
     const state = applyEdit(this.#state, whole)
     this.#write(encodeVersionEdit(whole))
-    // Whoever claimed the store before the edit was written may not have read it.
-    if (this.isFenced()) throw this.#fail(fenced('unknown'))
+    this.#checkStillOurs()
     this.#state = state
   }
 
@@ -300,6 +299,17 @@ export class Manifest {
       throw this.#fail(unknownOutcome(error, name))
     }
     this.#length += record.length
+  }
+
+  /** Whoever claimed the store before the edit was written may not have read it. Throws with outcome `'unknown'`. */
+  #checkStillOurs(): void {
+    let isFenced: boolean
+    try {
+      isFenced = this.isFenced()
+    } catch (error) {
+      throw this.#fail(unknownOutcome(error, manifestFileName(this.number)))
+    }
+    if (isFenced) throw this.#fail(fenced('unknown'))
   }
 
   /** Removes what a failed write has left behind the last record. False when that is not certain. */

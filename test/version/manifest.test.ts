@@ -192,11 +192,14 @@ describe('version/manifest', () => {
     }
   })
 
-  it('fails for good after a failed write or sync [MAN-15]', () => {
+  it('fails for good after a failed write or sync, or a look that failed [MAN-15, MAN-16]', () => {
+    let looks = 0
     const faults: Record<string, Fault> = {
       write: (call) => (call === 'write' ? 'EIO' : undefined),
       sync: (call) => (call === 'sync' ? 'EIO' : undefined),
       'sync for want of space': (call) => (call === 'sync' ? 'ENOSPC' : undefined),
+      'the look after the edit': (call) =>
+        call === 'list' && ++looks === 2 ? 'EMFILE' : undefined,
       'cutting back': (call) => (call === 'write' || call === 'truncate' ? 'ENOSPC' : undefined),
     }
     for (const [name, fault] of Object.entries(faults)) {
