@@ -2,6 +2,7 @@
  * Flush: a sealed log segment becomes a table of level 0. It reads the segment from its file, as recovery does, so that
  * every flush proves that the log can be read back.
  */
+import { closeQuietly, ioError } from '../env/file-io.ts'
 import type { File, FileSystem } from '../env/file-system.ts'
 import { corruption, SedgeError } from '../errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
@@ -65,14 +66,13 @@ function* readWhole(
   const name = logFileName(job.segment)
   const { storeId, hashSeed, length } = job
   const path = `${job.directory}/${name}`
-  const segment = yield* readSegmentInSteps(kernel, fs, {
-    path,
-    name,
-    storeId,
-    hashSeed,
-    number: job.segment,
-    length,
-  })
+  const source = { path, name, storeId, hashSeed, number: job.segment, length }
+  let segment: ReadSegment | undefined
+  try {
+    segment = yield* readSegmentInSteps(kernel, fs, source)
+  } catch (error) {
+    throw ioError(error, 'cannot read', name)
+  }
   if (segment === undefined) throw corruption(name, 0, 'the header does not verify')
   const { replay } = segment
   if (replay.end === length && segment.length === length && !replay.unknownFormat) return segment
@@ -124,6 +124,6 @@ export function* flushMemtable(
   try {
     return yield* output.run()
   } finally {
-    values?.close()
+    closeQuietly(values)
   }
 }

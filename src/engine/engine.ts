@@ -273,8 +273,14 @@ export class Engine implements EngineLike {
     store.setState('closed')
     store.chain.close()
     store.tables.close()
-    store.manifest?.close()
-    this.#lock?.release()
+    try {
+      store.manifest?.close()
+    } catch (error) {
+      // Its edits are on disk. The lock must go whatever happens.
+      store.reportError(asSedgeError(error))
+    } finally {
+      this.#lock?.release()
+    }
   }
 }
 

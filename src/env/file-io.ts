@@ -31,6 +31,15 @@ export function writeFully(file: File, source: Uint8Array, position: number): vo
   }
 }
 
+/** Closes a file whose content is on disk already or of no use any more: nothing is lost when that fails. */
+export function closeQuietly(file: File | undefined): void {
+  try {
+    file?.close()
+  } catch {
+    // The descriptor is gone all the same.
+  }
+}
+
 /** The whole content of a regular file. */
 export function readFile(fs: FileSystem, path: string): Uint8Array {
   const file = fs.open(path, 'read')

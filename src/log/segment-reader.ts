@@ -3,7 +3,7 @@
  *
  * Call protocol: readSegment or readSegmentInSteps, then `memtable` is the caller's to free.
  */
-import { readFully } from '../env/file-io.ts'
+import { closeQuietly, readFully } from '../env/file-io.ts'
 import type { File, FileSystem } from '../env/file-system.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { Memtable, type ReplayResult } from '../kernel/memtable.ts'
@@ -84,7 +84,7 @@ export function* readSegmentInSteps(
       if (!isRead && !kernel.trapped) memtable.free()
     }
   } finally {
-    file.close()
+    closeQuietly(file)
   }
 }
 

@@ -7,7 +7,7 @@
  *
  * Call protocol: new (append | appendChunks | write | sync)* seal? close. After `fail` nothing may be appended.
  */
-import { writeFully } from '../env/file-io.ts'
+import { closeQuietly, writeFully } from '../env/file-io.ts'
 import type { File, FileSystem } from '../env/file-system.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import {
@@ -224,7 +224,7 @@ export class SegmentWriter {
   }
 
   #closeFiles(): void {
-    this.#log.close()
-    this.#values?.close()
+    closeQuietly(this.#log)
+    closeQuietly(this.#values)
   }
 }

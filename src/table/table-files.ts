@@ -5,7 +5,7 @@
  * Call protocol: new (open | provide… | readValue | release)* close.
  */
 
-import { ioError, readFully } from '../env/file-io.ts'
+import { closeQuietly, ioError, readFully } from '../env/file-io.ts'
 import type { File, FileSystem } from '../env/file-system.ts'
 import { corruption, SedgeError } from '../errors.ts'
 import type { Address } from '../kernel/exports.ts'
@@ -94,12 +94,12 @@ export class TableFiles implements BlockSource {
     this.#byNumber.delete(number)
     this.#byAddress.delete(table.handle.address)
     this.#recent.delete(table)
-    table.file?.close()
+    closeQuietly(table.file)
     if (!this.#kernel.trapped) table.handle.free()
   }
 
   close(): void {
-    for (const table of this.#recent) table.file?.close()
+    for (const table of this.#recent) closeQuietly(table.file)
     this.#recent.clear()
     this.#byNumber.clear()
     this.#byAddress.clear()
@@ -294,7 +294,7 @@ export class TableFiles implements BlockSource {
     const [oldest] = this.#recent
     if (oldest === undefined) return
     this.#recent.delete(oldest)
-    oldest.file?.close()
+    closeQuietly(oldest.file)
     oldest.file = undefined
   }
 }
