@@ -192,12 +192,23 @@ export class Background implements FlushState {
     store.version = store.manifest?.version ?? store.version
     const { number, valueBytes } = segment
     store.chain.forget(segment)
-    store.refreshView()
+    if (!this.#showTables()) return false
     store.chain.dispose(segment)
     store.remover.remove(logFileName(number))
     if (valueBytes > 0) store.remover.remove(valueFileName(number))
     this.#told(flush, output)
     return true
+  }
+
+  /** False when memory ends: the view stays as it was, and with it the memtable that it shows. */
+  #showTables(): boolean {
+    try {
+      this.#store.refreshView()
+      return true
+    } catch (error) {
+      this.#store.fail(asSedgeError(error))
+      return false
+    }
   }
 
   #told(flush: Flush, output: Output): void {
@@ -254,15 +265,22 @@ export class Background implements FlushState {
     this.#store.env.delay(SORT_MS, () => {
       this.#isSorting = false
       if (this.#isStopped || this.#store.kernel.trapped) return
-      const start = this.#store.env.monotonic()
-      for (const { memtable } of this.#store.chain.segments) {
-        while (memtable.sortStep()) {
-          if (this.#store.env.monotonic() - start < SORT_MS) continue
-          this.sortWhenIdle()
-          return
-        }
+      try {
+        if (this.#sortForAWhile()) this.sortWhenIdle()
+      } catch (error) {
+        // Out of memory: the scan that needs the order will say so to its caller.
+        this.#store.reportError(asSedgeError(error))
       }
     })
+  }
+
+  /** True when there is more to sort. */
+  #sortForAWhile(): boolean {
+    const start = this.#store.env.monotonic()
+    for (const { memtable } of this.#store.chain.segments) {
+      while (memtable.sortStep()) if (this.#store.env.monotonic() - start >= SORT_MS) return true
+    }
+    return false
   }
 
   /** Starts nothing new, cancels what runs, and wakes who waits. */

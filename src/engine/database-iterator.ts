@@ -40,7 +40,8 @@ export class DatabaseIterator<T, K> implements AsyncIterableIterator<T, undefine
     try {
       if (!this.#reader.hasBuffered) {
         if (++this.#fills % FILLS_PER_TURN === 0) return this.#nextAfterTurn()
-        if (!this.#reader.fill()) return Promise.resolve({ done: true, value: undefined })
+        if (!this.#reader.fetch()) return Promise.resolve({ done: true, value: undefined })
+        if (!this.#reader.hasBuffered) return this.#nextAfterTurn()
       }
       return Promise.resolve({ done: false, value: this.#reader.take() })
     } catch (error) {
@@ -119,9 +120,9 @@ export class DatabaseIterator<T, K> implements AsyncIterableIterator<T, undefine
     while (entries.length < limit) {
       if (!this.#reader.hasBuffered) {
         if (++this.#fills % FILLS_PER_TURN === 0) await this.#reader.nextTurn()
-        if (!this.#reader.fill()) break
+        if (!this.#reader.fetch()) break
       }
-      entries.push(this.#reader.take())
+      if (this.#reader.hasBuffered) entries.push(this.#reader.take())
     }
     return entries
   }

@@ -48,7 +48,10 @@ export interface ScanBatch {
 export interface ScanCursor {
   /** The sequence that the scan reads at; live until close. */
   readonly sequence: number
-  /** The next batch in growing sizes (16 to 1,024 entries), `undefined` at the end. Throws `CLOSED` after close. */
+  /**
+   * The next batch in growing sizes (16 to 1,024 entries), `undefined` at the end. It is empty when nothing was found
+   * for long. Throws `CLOSED` after close.
+   */
   next(): ScanBatch | undefined
   /** Continues at the first entry at or after `key`, which may be empty, in the direction of the scan, within the range. */
   seek(key: Encoded): void

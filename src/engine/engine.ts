@@ -69,6 +69,7 @@ export class Engine implements EngineLike {
     const { store } = opened
     try {
       if (opened.mustFlush) await engine.#background.waitForFlushes()
+      if (!store.recovery.cleanClose) engine.#keepSequence()
       else if (store.manifest !== undefined) engine.#background.compactor.schedule()
     } catch (error) {
       await engine.#abandon()
@@ -248,7 +249,7 @@ export class Engine implements EngineLike {
     let charge = 0
     for (const segment of store.chain.segments) charge += segment.charge
     if (charge > CLOSE_FLUSH_BYTES || store.chain.segments.length > CLOSE_SEGMENTS_MAX) {
-      await this.#background.waitForFlushes()
+      await this.#flushBeforeClose()
     }
     this.#background.stop()
     this.#writer.finishFailed()
@@ -259,7 +260,24 @@ export class Engine implements EngineLike {
       logLength: length,
       valueLength: valueBytes,
     }))
+    this.#keepSequence()
     store.manifest?.writeClosed(segments)
+  }
+
+  /** Only makes the next open quicker: what cannot be flushed stays in the log. */
+  async #flushBeforeClose(): Promise<void> {
+    try {
+      await this.#background.waitForFlushes()
+    } catch (error) {
+      this.#store.reportError(asSedgeError(error))
+    }
+  }
+
+  /** Sequences that no table and no log tells of, those of lost or failed writes, are not used again [ORD-7]. */
+  #keepSequence(): void {
+    const { manifest, chain, sequence } = this.#store
+    if (manifest === undefined || chain.segments.length > 0) return
+    if (sequence > manifest.lastSequence) manifest.append({ lastSequence: sequence })
   }
 
   /** Gives everything up, whatever state it is in. */

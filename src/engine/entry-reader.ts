@@ -46,8 +46,14 @@ export class EntryReader<T> implements Revocable {
     return this.#index < this.#batch.count
   }
 
-  /** Fetches the next batch. False at the end and after close. Throws `CLOSED` once the store was closed. */
+  /** Fetches the next entries. False at the end and after close. Throws `CLOSED` once the store was closed. */
   fill(): boolean {
+    while (this.fetch()) if (this.hasBuffered) return true
+    return false
+  }
+
+  /** Fetches the next batch, which may be empty. Else as `fill`. */
+  fetch(): boolean {
     if (this.#revoked) throw storeClosed()
     if (this.#cursor === undefined) return false
     try {

@@ -32,7 +32,7 @@ interface Task {
 const SLICE_MS = 3
 const WAIT_MS = 50
 /** Milliseconds without any sign of the worker after which it is taken for dead. */
-const STALE_MS = 10_000
+const STALE_MS = 60_000
 /** A job whose worker died is run again so many times, then here. */
 const RETRIES = 2
 
@@ -118,6 +118,7 @@ export class Executor {
   readonly #workers: boolean
   /** Jobs in the worker. */
   #remote = 0
+  #pool: WorkerPool | undefined
   #lastProgress = -1
   #progressAt = 0
 
@@ -137,6 +138,7 @@ export class Executor {
       return this.inline.run(job.priority === 'high', runJob(this.#env.fs, job), onDone)
     }
     this.#remote++
+    this.#pool = pool
     const ticket: { current: Ticket } = { current: { cancel: () => {} } }
     let isCancelled = false
     const settle = (result: WorkerResult): void => {
@@ -163,8 +165,10 @@ export class Executor {
    */
   waitSync(): boolean {
     if (this.inline.pending > 0 && this.inline.waitSync()) return true
-    const pool = this.#remote > 0 ? WorkerPool.shared() : undefined
-    if (pool === undefined) return false
+    const pool = this.#pool
+    if (pool === undefined || this.#remote === 0) return false
+    // What a worker that does not start has lost is run here.
+    if (pool.drain()) return true
     this.#progressAt = this.#env.monotonic()
     while (this.#remote > 0) {
       if (pool.waitSync(WAIT_MS)) return true

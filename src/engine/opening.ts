@@ -124,10 +124,15 @@ function openLocked(
   if (options.errorIfExists) throw new SedgeError('EXISTS', 'there is a store here already')
   const { kernel, log, clean } = readAll(env, path, options, recovered)
   const manifest = Manifest.takeOver(fs, path, recovered, { maxLevels: options.maxLevels })
-  manifest.removeClosed()
-  const removed = removeOrphans(fs, path, manifest, log)
-  const store = build(env, path, options, kernel, manifest, manifest, log, clean, removed)
-  return { store, lock, mustFlush: !clean && log.segments.length > 0 }
+  try {
+    manifest.removeClosed()
+    const removed = removeOrphans(fs, path, manifest, log)
+    const store = build(env, path, options, kernel, manifest, manifest, log, clean, removed)
+    return { store, lock, mustFlush: !clean && log.segments.length > 0 }
+  } catch (error) {
+    manifest.close()
+    throw error
+  }
 }
 
 const EMPTY_LOG: RecoveredLog = {
@@ -167,7 +172,8 @@ function readAll(
     closed,
     mode: options.recovery,
   })
-  return { kernel, log: recovery.run(), clean: closed !== undefined }
+  const log = recovery.run()
+  return { kernel, log, clean: closed !== undefined && log.damage === undefined }
 }
 
 /** Every table of the version is there and has its size; their content is verified when it is read. */

@@ -3,7 +3,8 @@
  * resident is read on the way.
  */
 import { Buffer } from 'node:buffer'
-import { readFully } from '../env/file-io.ts'
+import { ioError, readFully } from '../env/file-io.ts'
+import type { File } from '../env/file-system.ts'
 import { corruption, SedgeError } from '../errors.ts'
 import { EntryKind } from '../kernel/memtable.ts'
 import { fill } from '../kernel/scan.ts'
@@ -122,12 +123,16 @@ export class Reader {
     if (segment === undefined) throw new SedgeError('FAILED', 'a value of an unknown memtable')
     const name = valueFileName(segment.number)
     const open = segment.writer?.values
-    const file = open ?? this.#store.env.fs.open(`${this.#store.directory}/${name}`, 'read')
+    let file: File | undefined = open
     try {
-      const source = { read: (to: Uint8Array, at: number) => readFully(file, to, at) }
+      file ??= this.#store.env.fs.open(`${this.#store.directory}/${name}`, 'read')
+      const from = file
+      const source = { read: (to: Uint8Array, at: number) => readFully(from, to, at) }
       readChunks(source, name, value.offset, segment.identity, value.length, target, offset)
+    } catch (error) {
+      throw ioError(error, 'cannot read', name)
     } finally {
-      if (open === undefined) file.close()
+      if (open === undefined) file?.close()
     }
   }
 }
@@ -165,11 +170,8 @@ class StoreCursor implements ScanCursor {
   next(): ScanBatch | undefined {
     if (this.#isClosed) throw closedError()
     this.#store.assertReadable()
-    while (!this.#isDone && this.#left > 0) {
-      const batch = this.#fill()
-      if (batch.count > 0) return batch
-    }
-    return undefined
+    // In a desert of tombstones nothing comes for long: the caller may give way in between.
+    return this.#isDone || this.#left <= 0 ? undefined : this.#fill()
   }
 
   #fill(): ScanBatch {

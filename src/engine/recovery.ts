@@ -57,6 +57,7 @@ export class LogRecovery {
   #previous: number | undefined
   #isPreviousSealed = true
   #damage: Damage | undefined
+  #contradiction: SedgeError | undefined
   #proof: { segment: number; offset: number } | undefined
 
   constructor(fs: FileSystem, kernel: Kernel, log: LogToRecover) {
@@ -108,17 +109,26 @@ export class LogRecovery {
     const stated = new Set(closed.segments.map(({ number }) => number))
     const extra = numbers.find((number) => !stated.has(number))
     if (extra !== undefined) {
-      throw corruption(logFileName(extra), 0, 'this segment was not there at the last clean close')
+      const what = 'this segment was not there at the last clean close'
+      this.#contradicts(corruption(logFileName(extra), 0, what))
     }
   }
 
   #checkLength(name: string, expected: number): void {
     const actual = this.#fs.status(this.#path(name))?.size
     if (actual === expected) return
-    throw corruption(name, actual, 'the file is not as the last clean close left it', {
-      expected,
-      actual: actual ?? 'missing',
-    })
+    this.#contradicts(
+      corruption(name, actual, 'the file is not as the last clean close left it', {
+        expected,
+        actual: actual ?? 'missing',
+      }),
+    )
+  }
+
+  /** What the closing statement says is not so: refused, unless whoever opens wants what is left. */
+  #contradicts(error: SedgeError): void {
+    if (this.#log.mode !== 'pointInTime') throw error
+    this.#contradiction ??= error
   }
 
   #readOne(number: number): void {
@@ -260,7 +270,7 @@ export class LogRecovery {
   /** Whether the damage may be what a crash leaves. Throws `CORRUPTION` where it may not. */
   #judge(): SedgeError | undefined {
     const damage = this.#damage
-    if (damage === undefined) return undefined
+    if (damage === undefined) return this.#contradiction
     const proof = this.#proof
     const isProven =
       this.#log.closed !== undefined ||

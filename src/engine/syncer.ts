@@ -5,27 +5,32 @@
 import { ioError } from '../env/file-io.ts'
 import { SedgeError } from '../errors.ts'
 import type { Store } from './store.ts'
-import { Waiters } from './waiters.ts'
+import { Waiters, type Waiting } from './waiters.ts'
 
 export class Syncer {
   readonly #store: Store
-  readonly #write: () => void
   #syncing: Promise<void> | undefined
-  /** Those who wait for the next sync. */
+  /** Those whose frames are not written yet. */
   readonly waiters: Waiters = new Waiters()
+  /** Those whose frames are written and who wait for the next sync: a later write that fails is none of their business. */
+  #written: Waiting[] = []
 
-  /** `write` brings what is pending into the file, or throws. */
-  constructor(store: Store, write: () => void) {
+  constructor(store: Store) {
     this.#store = store
-    this.#write = write
   }
 
-  /** One sync at a time; what comes meanwhile waits for the next. */
+  /** Everything pending has been written: syncs for those who wait. One sync at a time; who comes meanwhile waits for the next. */
   start(): void {
-    if (this.waiters.isEmpty) return
+    if (!this.waiters.isEmpty) this.#written.push(this.waiters.take())
+    this.#run()
+  }
+
+  #run(): void {
+    if (this.#written.length === 0) return
     this.#syncing ??= this.#loop().finally(() => {
       this.#syncing = undefined
-      this.start()
+      // Whoever was woken by the last sync may have come back before this.
+      this.#run()
     })
   }
 
@@ -44,23 +49,24 @@ export class Syncer {
   }
 
   async #loop(): Promise<void> {
-    while (!this.waiters.isEmpty) {
-      const waiting = this.waiters.take()
+    while (this.#written.length > 0) {
+      const waiting = this.#written
+      this.#written = []
       try {
         this.#store.assertWritable()
-        this.#write()
         await this.#store.chain.syncAsync()
-        waiting.resolve()
+        for (const { resolve } of waiting) resolve()
       } catch (error) {
-        waiting.reject(this.#failed(error))
+        const reason = this.#failed(error)
+        for (const { reject } of waiting) reject(reason)
       }
     }
   }
 
+  /** What they are told who wait for a sync: their frames are written and seen, so the outcome is never known to be bad. */
   #failed(error: unknown): SedgeError {
-    if (error instanceof SedgeError && error.code !== 'IO') return error
     const reason = ioError(error, 'cannot sync', 'the log')
-    this.#store.fail(reason)
+    if (this.#store.state !== 'failed') this.#store.fail(reason)
     return new SedgeError(reason.code, `${reason.message}; whether it is on disk is unknown`, {
       cause: error,
       outcome: 'unknown',

@@ -66,7 +66,7 @@ export class Writer {
   constructor(store: Store, host: WriteHost) {
     this.#store = store
     this.#host = host
-    this.#syncer = new Syncer(store, () => this.drain())
+    this.#syncer = new Syncer(store)
   }
 
   // -------------------------------------------------------------------------------------------------

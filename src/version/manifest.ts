@@ -46,14 +46,14 @@ export interface CreateOptions {
   /** 16 bytes. */
   readonly storeId: Uint8Array
   readonly hashSeed: bigint
-  /** Number of levels, 2 to 32. */
+  /** Number of levels, 2 to 16. */
   readonly maxLevels: number
   /** The least epoch to take; 1 when absent. */
   readonly epoch?: number | undefined
 }
 
 export interface TakeOverOptions {
-  /** Number of levels, 2 to 32; never fewer than have tables. The store's own when absent. */
+  /** Number of levels, 2 to 16; never fewer than have tables. The store's own when absent. */
   readonly maxLevels?: number | undefined
 }
 

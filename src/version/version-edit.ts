@@ -20,7 +20,7 @@ const TAG = {
 } as const
 
 export const LEVELS_MIN = 2
-export const LEVELS_MAX = 32
+export const LEVELS_MAX = 16
 const KEY_BYTES_MAX = 1_048_576
 
 /** A log segment is known to be on disk up to `length` bytes. */

@@ -72,7 +72,7 @@ describe('version/version-edit', () => {
       expectCode('CORRUPTION', encodeVersionEdit({ addTables: [table] }), field)
     }
     refused({ number: 0 }, 'number')
-    refused({ level: 32 }, 'level')
+    refused({ level: 16 }, 'level')
     refused({ entries: 0 }, 'entries')
     refused({ tombstones: 2 }, 'tombstones')
     refused({ shadowed: 2 }, 'shadowed')
@@ -118,14 +118,14 @@ function anyEdit(random: Random): VersionEdit {
   if (random.chance(0.3)) edit['syncedLog'] = { number: whole(1), length: whole(0) }
   if (random.chance(0.5)) {
     edit['removeTables'] = Array.from({ length: random.int(1, 4) }, () => {
-      return { level: random.int(32), number: whole(1) }
+      return { level: random.int(16), number: whole(1) }
     })
   }
   if (random.chance(0.6)) {
     edit['addTables'] = Array.from({ length: random.int(1, 4) }, () => {
       const entries = whole(1)
       const smallest = String(random.int(1000))
-      const level = random.int(32)
+      const level = random.int(16)
       const tombstones = Math.min(entries, 3)
       return tableMeta(whole(1), { level, entries, tombstones, smallest, largest: `${smallest}z` })
     })
