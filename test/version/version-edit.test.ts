@@ -111,7 +111,7 @@ describe('version/version-edit', () => {
 function anyEdit(random: Random): VersionEdit {
   const edit: Record<string, unknown> = {}
   const whole = (least: number): number => least + Math.floor(2 ** (52 * random.float())) - 1
-  if (random.chance(0.3)) edit['levels'] = random.int(2, 33)
+  if (random.chance(0.3)) edit['levels'] = random.int(2, 17)
   if (random.chance(0.5)) edit['nextFileNumber'] = whole(1)
   if (random.chance(0.5)) edit['lastSequence'] = whole(0)
   if (random.chance(0.5)) edit['logNumber'] = whole(0)
