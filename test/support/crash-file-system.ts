@@ -21,8 +21,12 @@ export interface Mutation {
   readonly index: number
 }
 
-/** `'lost'`: only what was synced. `'kept'`: everything. A random source: any subset. */
-export type CrashPolicy = 'lost' | 'kept' | Random
+/**
+ * `'lost'`: only what was synced. `'kept'`: everything. `'data'`: all content, but names only as they were synced. `'names'`: all names,
+ * but content only as it was synced, zeros where a file had grown. A random source: any subset of names and sectors; `files`: any
+ * subset of names, and each file as it is or as it was synced.
+ */
+export type CrashPolicy = 'lost' | 'kept' | 'data' | 'names' | Random | { readonly files: Random }
 
 type ContentChange = { position: number; bytes: Uint8Array } | { size: number }
 
@@ -62,9 +66,11 @@ export class CrashFileSystem implements FileSystem {
 
   /** What a machine would find after a power cut now. */
   image(policy: CrashPolicy): MemoryFileSystem {
-    const names = new Map(policy === 'kept' ? this.#live : this.#durable)
+    const isNamed = policy === 'kept' || policy === 'names'
+    const names = new Map(isNamed ? this.#live : this.#durable)
     if (typeof policy !== 'string') {
-      for (const change of this.#changes) if (policy.chance(0.5)) applyNames(names, change)
+      const random = 'files' in policy ? policy.files : policy
+      for (const change of this.#changes) if (random.chance(0.5)) applyNames(names, change)
     }
     const image = new MemoryFileSystem()
     for (const directory of this.#directories) image.makeDirectory(directory)
@@ -217,7 +223,11 @@ function applyContent(bytes: Uint8Array, change: ContentChange): Uint8Array {
 
 function contentAfter(content: Content, policy: CrashPolicy): Uint8Array {
   if (policy === 'lost') return content.durable
-  if (policy === 'kept') return content.live
+  if (policy === 'kept' || policy === 'data') return content.live
+  if (policy === 'names') {
+    return applyContent(content.durable, { size: content.live.length })
+  }
+  if ('files' in policy) return policy.files.chance(0.5) ? content.live : content.durable
   let bytes = content.durable
   for (const change of content.changes) {
     if ('size' in change) {

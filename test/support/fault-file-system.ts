@@ -6,13 +6,18 @@
 import { systemError } from '../../src/env/file-io.ts'
 import type { File, FileSystem } from '../../src/env/file-system.ts'
 
-/** Gets the name of a call (`'open create'` and `'open read'` for the two ways to open) and its path; returns an error code to fail it. */
+/**
+ * Gets the name of a call (`'open create'` and `'open read'` for the two ways to open) and its path; returns an error code to fail it, or `'short'` to have a write, and
+ * only that, take half of its bytes without a failure.
+ */
 export type Fault = (call: string, path: string) => string | undefined
 
 export function faultFileSystem(inner: FileSystem, fault: Fault): FileSystem {
-  const check = (call: string, path: string): void => {
+  const check = (call: string, path: string): boolean => {
     const code = fault(call, path)
-    if (code !== undefined) throw systemError(code, `${call} fails`)
+    if (code === 'short' && call === 'write') return true
+    if (code !== undefined && code !== 'short') throw systemError(code, `${call} fails`)
+    return false
   }
   return {
     open: (path, mode) => {
@@ -44,20 +49,20 @@ export function faultFileSystem(inner: FileSystem, fault: Fault): FileSystem {
 }
 
 /** A write that fails has written half of its bytes. */
-function faultFile(inner: File, check: (call: string) => void): File {
+function faultFile(inner: File, check: (call: string) => boolean): File {
   return {
     read: (target, position) => {
       check('read')
       return inner.read(target, position)
     },
     write: (source, position) => {
+      const half = source.subarray(0, source.length >> 1)
       try {
-        check('write')
+        return inner.write(check('write') ? half : source, position)
       } catch (error) {
-        inner.write(source.subarray(0, source.length >> 1), position)
+        inner.write(half, position)
         throw error
       }
-      return inner.write(source, position)
     },
     sync: () => {
       check('sync')

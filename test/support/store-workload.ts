@@ -1,0 +1,233 @@
+/**
+ * A life of a store that touches everything that writes to files: puts, deletes and batches at both levels, one by one and many
+ * at once, large values, rotation, flush, compaction, clear, sync, close and open.
+ *
+ *     const workload = new Workload(options, random, { onNote })
+ *     await workload.run()      // the journal of options.fs now tells the story; workload.model what was committed
+ */
+import { type Database, type OpenOptions, open } from '../../src/index.ts'
+import { type Random, seededRandom } from './seed.ts'
+import { type Change, StoreModel } from './store-model.ts'
+
+export const STORE = 'store'
+
+/** What a run tells as it happens. `'issued'`: the call was made. Else its level was reached. */
+export interface Note {
+  readonly commit: number
+  readonly what: 'issued' | 'process' | 'disk'
+}
+
+export interface WorkloadHooks {
+  readonly onNote?: (note: Note) => void
+  /** Gets what a call has failed with, and the run goes on; without it the run fails. */
+  readonly onError?: (error: unknown) => void
+}
+
+/** A small store that behaves the same every time. */
+export function storeOptions(
+  fs: OpenOptions['fs'],
+  seed = 1,
+  more: OpenOptions<'utf8', 'utf8'> = {},
+): OpenOptions<'utf8', 'utf8'> {
+  let time = 1_700_000_000_000
+  const random = seededRandom(seed)
+  return {
+    fs,
+    clock: () => time++,
+    random: () => random.float(),
+    memtableSize: 65_536,
+    cacheSize: 2 ** 20,
+    ...more,
+  }
+}
+
+export class Workload {
+  readonly model: StoreModel = new StoreModel()
+  readonly #options: OpenOptions<'utf8', 'utf8'>
+  readonly #random: Random
+  readonly #hooks: WorkloadHooks
+  #db: Database<string, string> | undefined
+
+  constructor(options: OpenOptions<'utf8', 'utf8'>, random: Random, hooks: WorkloadHooks = {}) {
+    this.#options = options
+    this.#random = random
+    this.#hooks = hooks
+  }
+
+  #note(commit: number, what: Note['what']): void {
+    this.#hooks.onNote?.({ commit, what })
+  }
+
+  /** False when it fails and that is expected. */
+  async #attempt(call: () => unknown, commit?: number): Promise<boolean> {
+    try {
+      await call()
+      return true
+    } catch (error) {
+      const { onError } = this.#hooks
+      if (onError === undefined) throw error
+      // What was refused is not there; what has an unknown outcome may be.
+      const { outcome } = error as { outcome?: unknown }
+      if (commit !== undefined && outcome !== 'unknown') this.model.refuse(commit)
+      onError(error)
+      return false
+    }
+  }
+
+  get db(): Database<string, string> {
+    if (this.#db === undefined) throw new Error('the store is not open')
+    return this.#db
+  }
+
+  get isOpen(): boolean {
+    return this.#db !== undefined
+  }
+
+  async open(): Promise<void> {
+    await this.#attempt(async () => {
+      this.#db = await open(STORE, this.#options)
+    })
+  }
+
+  async close(): Promise<void> {
+    if (!this.isOpen) return
+    await this.#covering(() => this.db.close())
+    this.#db = undefined
+  }
+
+  /** Everything, in an order that makes each kind of file live through each kind of step. */
+  async run(): Promise<void> {
+    await this.open()
+    await this.some(25)
+    await this.flush()
+    await this.some(12)
+    await this.large()
+    await this.sync()
+    await this.some(12)
+    await this.compact()
+    await this.clear()
+    await this.some(8)
+    await this.close()
+    await this.open()
+    await this.some(30)
+    await this.large()
+    await this.close()
+    await this.open()
+    await this.some(20)
+  }
+
+  /** Small commits of every kind. */
+  async some(count: number): Promise<void> {
+    const random = this.#random
+    for (let left = this.isOpen ? count : 0; left > 0; ) {
+      if (random.chance(0.2)) {
+        const together = random.int(2, 6)
+        await Promise.all(Array.from({ length: together }, () => this.#one()))
+        left -= together
+      } else {
+        await this.#one()
+        left--
+      }
+    }
+  }
+
+  async #one(): Promise<void> {
+    const random = this.#random
+    const sync = random.chance(0.2)
+    const kind = random.int(10)
+    if (kind < 5) await this.commit([[this.#key(), this.#value()]], sync)
+    else if (kind < 7) await this.commit([[this.#key(), undefined]], sync)
+    else {
+      const changes = Array.from({ length: random.int(2, 6) }, (): Change => {
+        return [this.#key(), random.chance(0.8) ? this.#value() : undefined]
+      })
+      await this.commit(changes, sync)
+    }
+  }
+
+  /** Values that go to the value file, one of them of several chunks, next to small ones. */
+  async large(): Promise<void> {
+    const random = this.#random
+    await this.commit([['large 1', this.#text(65_536)]], false)
+    await this.commit(
+      [
+        ['large 2', this.#text(140_000)],
+        ['k1', this.#value()],
+      ],
+      true,
+    )
+    await this.commit([['large 1', this.#text(random.int(65_536, 80_000))]], false)
+    await this.commit([['large 2', undefined]], false)
+  }
+
+  /** One commit, a batch or a single call, by the synchronous call or the one with a promise. */
+  async commit(changes: readonly Change[], sync: boolean): Promise<void> {
+    if (!this.isOpen) return
+    const { model } = this
+    const commit = model.add(changes)
+    this.#note(commit, 'issued')
+    const isSync = this.#random.chance(0.2)
+    const write = (): unknown => this.#write(changes, sync, isSync)
+    if (await this.#attempt(write, commit)) this.#note(commit, sync ? 'disk' : 'process')
+  }
+
+  #write(changes: readonly Change[], sync: boolean, isSync: boolean): unknown {
+    const { db } = this
+    const [first, ...others] = changes
+    if (first === undefined || others.length > 0) {
+      const operations = changes.map(([key, value]) =>
+        value === undefined
+          ? { type: 'delete' as const, key }
+          : { type: 'put' as const, key, value },
+      )
+      return isSync ? db.batchSync(operations, { sync }) : db.batch(operations, { sync })
+    }
+    const [key, value] = first
+    if (value === undefined) return isSync ? db.deleteSync(key, { sync }) : db.delete(key, { sync })
+    return isSync ? db.putSync(key, value, { sync }) : db.put(key, value, { sync })
+  }
+
+  async sync(): Promise<void> {
+    await this.#covering(() => this.db.sync())
+  }
+
+  async flush(): Promise<void> {
+    await this.#covering(() => this.db.flush())
+  }
+
+  async compact(): Promise<void> {
+    await this.#covering(() => this.db.compact({}))
+  }
+
+  /** A call that leaves all commits before it on disk. */
+  async #covering(call: () => Promise<void>): Promise<void> {
+    if (!this.isOpen) return
+    const last = this.model.length
+    if (await this.#attempt(call)) this.#note(last, 'disk')
+  }
+
+  /** Deletes half of the keys, fewer than `clear` takes in one batch. */
+  async clear(): Promise<void> {
+    const { model } = this
+    if (!this.isOpen) return
+    const keys = [...model.state(model.length).keys()].filter((key) => key >= 'k2' && key < 'k6')
+    const commit = model.add(keys.map((key) => [key, undefined]))
+    this.#note(commit, 'issued')
+    const clear = (): unknown => this.db.clear({ gte: 'k2', lt: 'k6' })
+    if (await this.#attempt(clear, commit)) this.#note(commit, 'process')
+  }
+
+  #key(): string {
+    return `k${this.#random.int(40)}`
+  }
+
+  #value(): string {
+    return this.#text(this.#random.pick([0, 10, 300, 900, 2500]))
+  }
+
+  /** No two values are alike. */
+  #text(length: number): string {
+    const stamp = `${this.model.length}/${this.#random.int(1000)} `
+    return stamp.repeat(Math.ceil(length / stamp.length)).slice(0, length)
+  }
+}
