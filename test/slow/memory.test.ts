@@ -16,11 +16,10 @@ describe('slow/memory', function () {
       const args = ['fill', tempDirectory(), workers, ENTRIES]
       const report = await runSmallHeap<FillReport>('memory-child.js', args)
       const peakMib = report.peakBytes / MIB
-      console.log(
-        `        ${(ENTRIES * ENTRY_BYTES) / MIB} MiB written in ${report.writeSeconds.toFixed(0)} s`,
-        `and scanned in ${report.scanSeconds.toFixed(0)} s, at most ${peakMib.toFixed(0)} MiB resident`,
-      )
-      console.log(`        ${JSON.stringify(report)}`)
+      const written = Math.round((ENTRIES * ENTRY_BYTES) / MIB)
+      const [write, scan] = [report.writeSeconds.toFixed(0), report.scanSeconds.toFixed(0)]
+      console.log(`        ${written} MiB written in ${write} s, scanned in ${scan} s`)
+      console.log(`        ${peakMib.toFixed(0)} MiB resident at most; ${JSON.stringify(report)}`)
       expect(report.found).to.equal(ENTRIES)
       expect(report.wrong).to.equal(0)
       expect(peakMib).to.be.lessThan(RESIDENT_MIB_MAX)
