@@ -155,3 +155,9 @@ export function asSedgeError(error: unknown): SedgeError {
   const message = error instanceof Error ? error.message : String(error)
   return new SedgeError('FAILED', message, { cause: error })
 }
+
+/** For a write that had not begun: it is not there, whatever is unknown about what has failed. */
+export function definite(error: SedgeError): SedgeError {
+  if (error.outcome === undefined) return error
+  return new SedgeError(error.code, error.message, { cause: error, file: error.file })
+}

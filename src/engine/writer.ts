@@ -9,7 +9,7 @@
 import { ioError, isNoSpace } from '../env/file-io.ts'
 import { SedgeError } from '../errors.ts'
 import { EntryKind } from '../kernel/memtable.ts'
-import { logFileName, temporaryFileName } from '../version/file-names.ts'
+import { logFileName } from '../version/file-names.ts'
 import type { Durability, Encoded, Operation } from './engine-types.ts'
 import {
   BATCH_BYTES_MAX,
@@ -28,7 +28,8 @@ import {
   measureLarge,
   REFERENCE_BYTES,
 } from './measure.ts'
-import { asSedgeError, type Store } from './store.ts'
+import { SpaceProbe } from './space-probe.ts'
+import { asSedgeError, definite, type Store } from './store.ts'
 import { Syncer } from './syncer.ts'
 import { Waiters, type Waiting } from './waiters.ts'
 
@@ -38,7 +39,6 @@ const FRAME_BYTES = 256 * 1024
 const LAZY_BYTES = 1024 * 1024
 /** A segment whose value file has grown to this is sealed. */
 const VALUE_FILE_BYTES = 64 * 1024 * 1024
-const PROBE_MS = 1000
 const FENCE_CHECK_MS = 1000
 
 /** What the writer asks of the background work. */
@@ -59,14 +59,15 @@ export class Writer {
   /** Those who wait for the bytes to be written. */
   readonly #written = new Waiters()
   readonly #syncer: Syncer
+  readonly #probe: SpaceProbe
   #isScheduled = false
   #checkedAt = 0
-  #isProbing = false
 
   constructor(store: Store, host: WriteHost) {
     this.#store = store
     this.#host = host
     this.#syncer = new Syncer(store)
+    this.#probe = new SpaceProbe(store, () => this.#spaceReturned())
   }
 
   // -------------------------------------------------------------------------------------------------
@@ -247,12 +248,16 @@ export class Writer {
   /** Seals the open segment and opens one that takes `charge`. */
   #rotate(charge: number, timestamp: number): void {
     const store = this.#store
-    this.seal()
     const capacity = Math.max(store.arenaBytes, charge)
-    this.#host.makeRoom(capacity)
-    // Whoever was waited for may have been told of a failure.
-    store.assertWritable()
-    this.#begin(capacity, timestamp)
+    try {
+      this.seal()
+      this.#host.makeRoom(capacity)
+      // Whoever was waited for may have been told of a failure.
+      store.assertWritable()
+      this.#begin(capacity, timestamp)
+    } catch (error) {
+      throw definite(asSedgeError(error))
+    }
   }
 
   #begin(capacity: number, timestamp: number): void {
@@ -346,7 +351,7 @@ export class Writer {
     const store = this.#store
     const open = store.chain.open
     const file = open === undefined ? 'the log' : logFileName(open.number)
-    const reason = ioError(error, 'cannot write', file)
+    const reason = definite(ioError(error, 'cannot write', file))
     const isFull = isNoSpace(error) || reason.code === 'FULL'
     let told = reason
     try {
@@ -359,30 +364,13 @@ export class Writer {
       store.setState('full')
       store.stall = 'space'
       store.reportError(reason)
-      this.#probe()
+      this.#probe.start()
     } else if (reason.code !== 'CLOSED' && reason.code !== 'LIMIT') {
       store.fail(reason)
     }
     this.#written.reject(told)
     this.#syncer.waiters.reject(told)
     return told
-  }
-
-  /** Finds out by itself when there is space again. */
-  #probe(): void {
-    if (this.#isProbing) return
-    this.#isProbing = true
-    this.#store.env.delay(PROBE_MS, () => {
-      this.#isProbing = false
-      if (this.#store.state !== 'full') return
-      try {
-        this.#store.chain.finishFailed()
-        this.#store.chain.probe(temporaryFileName(this.#store.manifest?.allocateNumber() ?? 0))
-        this.#spaceReturned()
-      } catch {
-        this.#probe()
-      }
-    })
   }
 
   #spaceReturned(): void {
