@@ -98,6 +98,10 @@ export function recordBytes(keyBytes: u32, valueBytes: u32): u32 {
   return (RECORD_HEADER + keyBytes + valueBytes + 3) & ~3
 }
 
+/** An index begins small: it counts against the budget of memtables, and the smallest have room for a handful of entries. */
+const SLOTS_FIRST: u32 = 32
+const RUNS_FIRST: u32 = 32
+
 /** A memtable whose arena holds `capacity` bytes, nothing in it; 0 when memory is exhausted. May grow. */
 export function memtableCreate(capacity: u32): usize {
   const address = allocate(offsetof<Memtable>() as u32)
@@ -105,18 +109,18 @@ export function memtableCreate(capacity: u32): usize {
   memory.fill(address, 0, offsetof<Memtable>())
   const m = changetype<Memtable>(address)
   m.arena = allocate(capacity)
-  m.slots = allocate(1024 * 8)
-  m.order = allocate(1024 * 4)
-  m.runs = allocate(32 * 8)
+  m.slots = allocate(SLOTS_FIRST << 3)
+  m.order = allocate(SLOTS_FIRST << 2)
+  m.runs = allocate(RUNS_FIRST << 3)
   if (m.arena == 0 || m.slots == 0 || m.order == 0 || m.runs == 0) {
     memtableFree(address)
     return 0
   }
   m.capacity = capacity
-  m.orderCapacity = 1024
-  m.runsCapacity = 32
-  m.slotMask = 1023
-  memory.fill(m.slots, 0, 1024 * 8)
+  m.orderCapacity = SLOTS_FIRST
+  m.runsCapacity = RUNS_FIRST
+  m.slotMask = SLOTS_FIRST - 1
+  memory.fill(m.slots, 0, SLOTS_FIRST << 3)
   m.tail = SEGMENT_HEADER
   return address
 }

@@ -23,6 +23,18 @@ describe('engine/backpressure', () => {
     await db.close()
   })
 
+  it('counts the index of the smallest memtables too [LIM-6]', async () => {
+    for (const size of [0, 20, 200, 3000]) {
+      const db = await open('/store', { fs: new MemoryFileSystem(), memtableSize: 64 * 1024 })
+      const count = (64 * 1024 * 5) / (64 + size)
+      for (let i = 0; i < count; i++) {
+        db.putSync(`key${i}`, 'v'.repeat(size))
+        expect(db.stats().memtableBytes).to.be.at.most(64 * 1024)
+      }
+      await db.close()
+    }
+  })
+
   it('holds acknowledgements instead of blocking a writer who awaits them [LIM-6, ERR-6]', async () => {
     const stalls: string[] = []
     const db = await open('/store', {

@@ -236,7 +236,8 @@ describe('kernel/view', () => {
       rounds.push(kernel.exports.allocatedBytes())
       expect(kernel.exports.blockCacheBytes()).to.equal(0)
     }
-    expect(rounds.slice(2)).to.deep.equal([rounds[1], rounds[1]])
+    // A rest that is too small for a block of its own stays with whatever lies before it.
+    for (const bytes of rounds.slice(2)) expect(bytes).to.be.closeTo(rounds[1]!, 64)
   })
 
   it('says what is damaged, and finds nothing instead of it [TBL-10, KRN-8]', () => {
