@@ -1,0 +1,121 @@
+/**
+ * Runs of random operations against the model: which options, what happens at a failure.
+ *
+ *     await runModel({ seed, steps: 10_000, options: OPTION_SETS[0], place: 'memory' })
+ *
+ * A failure names seed, options and step in one line, and shows the fewest operations that still fail.
+ */
+import { rmSync } from 'node:fs'
+import { MemoryFileSystem, type OpenOptions, open, type StoreEvent } from '../../src/index.ts'
+import { OperationRunner, type RunnerTarget } from './operation-runner.ts'
+import { type Operation, type OperationOptions, operations } from './random-operations.ts'
+import { reduceOperations } from './reduce-operations.ts'
+import { seededRandom } from './seed.ts'
+import { tempDirectory } from './temp.ts'
+
+export type StoreOptions = Pick<
+  OpenOptions,
+  'compression' | 'bloomBitsPerKey' | 'maxLevels' | 'durability' | 'memtableSize' | 'workers'
+>
+
+export interface ModelRun {
+  readonly seed: number
+  readonly steps: number
+  readonly options: StoreOptions
+  /** `'disk'`: a temporary directory. */
+  readonly place: 'memory' | 'disk'
+  readonly operations?: OperationOptions
+}
+
+const KIB = 1024
+
+/** The smallest memtable there is: it is flushed all the time. */
+const MEMTABLE_SIZE = 64 * KIB
+const CACHE_SIZE = 1024 * KIB
+
+/** Stores that differ in what writes, flushes and compactions do. */
+export const OPTION_SETS: readonly StoreOptions[] = [
+  { compression: 'lz4', bloomBitsPerKey: 10, maxLevels: 7, durability: 'process' },
+  { compression: 'none', bloomBitsPerKey: 0, maxLevels: 2, durability: 'none' },
+  { compression: 'none', bloomBitsPerKey: 10, maxLevels: 3, durability: 'process' },
+  { compression: 'lz4', bloomBitsPerKey: 1, maxLevels: 2, durability: 'disk' },
+]
+
+/** How many operations a reduction may run, in all, and for how long. */
+const REDUCE_MS = 20_000
+
+/** Runs operations that follow from the seed and returns how many. Throws at the first difference. */
+export async function runModel(run: ModelRun): Promise<number> {
+  const next = operations(seededRandom(run.seed), run.operations)
+  const list: Operation[] = []
+  const make = (): Operation => {
+    const operation = next()
+    list.push(operation)
+    return operation
+  }
+  const failure = await runOnce(run, run.steps, make)
+  if (failure === undefined) return list.length
+  const { seed, options, place } = run
+  const where = `seed=${seed} place=${place} options=${JSON.stringify(options)}`
+  const message = `${where} step=${list.length} of ${run.steps}: ${String(failure)}`
+  const reduced = await reduceOperations(list, REDUCE_MS, async (fewer) => {
+    let at = 0
+    return (await runOnce(run, fewer.length, () => fewer[at++]!)) !== undefined
+  })
+  const shown = reduced.slice(0, 40).map((one) => `\n  ${JSON.stringify(one).slice(0, 300)}`)
+  throw new Error(`${message}\n  fails with ${reduced.length} operations:${shown.join('')}`, {
+    cause: failure,
+  })
+}
+
+/** What went wrong, undefined when nothing did. */
+async function runOnce(run: ModelRun, steps: number, next: () => Operation): Promise<unknown> {
+  const { target, remove } = makeTarget(run)
+  const runner = new OperationRunner(target)
+  try {
+    await runner.start()
+    for (let step = 0; step < steps; step++) await runner.run(next())
+    await runner.finish()
+    return undefined
+  } catch (error) {
+    // What closing says after a failure adds nothing.
+    await runner.abandon().catch(() => {})
+    return error
+  } finally {
+    remove()
+  }
+}
+
+function makeTarget({ options, place }: ModelRun): { target: RunnerTarget; remove(): void } {
+  const errors: unknown[] = []
+  const onEvent = (event: StoreEvent): void => {
+    if (event.type === 'error') errors.push(event.error)
+  }
+  const common = {
+    ...{ memtableSize: MEMTABLE_SIZE, cacheSize: CACHE_SIZE, ...options, onEvent },
+    ...({ keyEncoding: 'binary', valueEncoding: 'binary' } as const),
+  }
+  const check = (names: readonly string[]): void => {
+    if (errors.length > 0) throw errors[0]
+    const left = names.find((name) => name.endsWith('.tmp') || name.startsWith('LOCK'))
+    if (left !== undefined) throw new Error(`${left} was left behind`)
+  }
+  if (place === 'disk') {
+    const path = tempDirectory()
+    return {
+      target: { open: () => open(path, common), time: undefined },
+      remove: () => rmSync(path, { recursive: true, force: true }),
+    }
+  }
+  const fs = new MemoryFileSystem()
+  const time = { now: 1_700_000_000_000 }
+  const injected = { fs, clock: () => time.now, workers: 0 } as const
+  return {
+    target: {
+      open: () => open('/store', { ...common, ...injected }),
+      time,
+      closed: () => check(fs.list('/store')),
+    },
+    remove: () => {},
+  }
+}
