@@ -47,12 +47,20 @@ export async function openStore(path: string, options: ResolvedOptions): Promise
   await loadChecksums()
   if (options.readOnly) return openForReading(env, path, options)
   prepareDirectory(env.fs, path, options)
-  const lock = await env.fs.lock(path)
+  const lock = await lockStore(env.fs, path)
   try {
     return openLocked(env, path, options, lock)
   } catch (error) {
     lock.release()
     throw ioError(error, 'cannot open', path)
+  }
+}
+
+async function lockStore(fs: FileSystem, path: string): Promise<DirectoryLock> {
+  try {
+    return await fs.lock(path)
+  } catch (error) {
+    throw ioError(error, 'cannot lock', path)
   }
 }
 
@@ -83,16 +91,16 @@ async function openForReading(
   path: string,
   options: ResolvedOptions,
 ): Promise<Opened> {
-  const status = env.fs.status(path)
-  if (status !== undefined && status.kind !== 'directory') {
-    throw new SedgeError('IO', 'the path of the store is not a directory')
-  }
-  if (status === undefined) throw noStore()
-  const holder = await env.fs.lockHolder(path)
-  if (holder !== undefined) {
-    throw new SedgeError('LOCKED', 'the store is open for writing', { holder })
-  }
   try {
+    const status = env.fs.status(path)
+    if (status !== undefined && status.kind !== 'directory') {
+      throw new SedgeError('IO', 'the path of the store is not a directory')
+    }
+    if (status === undefined) throw noStore()
+    const holder = await env.fs.lockHolder(path)
+    if (holder !== undefined) {
+      throw new SedgeError('LOCKED', 'the store is open for writing', { holder })
+    }
     const recovered = recoverManifest(env.fs, path)
     if (recovered === undefined) throw noStore()
     const { kernel, log, clean } = readAll(env, path, options, recovered)
@@ -162,11 +170,12 @@ function readAll(
   checkTables(env.fs, path, recovered)
   const closed = readClosed(env.fs, path, recovered)
   const kernel = makeKernel(env, options, recovered.hashSeed)
-  const { storeId, hashSeed, logNumber, lastSequence } = recovered
+  const { storeId, hashSeed, epoch, logNumber, lastSequence } = recovered
   const recovery = new LogRecovery(env.fs, kernel, {
     directory: path,
     storeId,
     hashSeed,
+    epoch,
     logNumber,
     lastSequence,
     closed,
@@ -260,13 +269,21 @@ function removeOrphans(
     const parsed = parseFileName(name)
     if (parsed === undefined || !('number' in parsed)) continue
     const { type, number } = parsed
+    const isLog = type === 'log' || type === 'values'
     const isOrphan =
       type === 'temporary' ||
       (type === 'table' && !tables.has(number)) ||
-      ((type === 'log' || type === 'values') && !segments.has(number))
+      (isLog && !segments.has(number))
     if (!isOrphan) continue
-    fs.remove(`${path}/${name}`)
-    removed++
+    try {
+      fs.remove(`${path}/${name}`)
+      removed++
+    } catch (error) {
+      // What was cut off from the log must not come back; all else does no harm, and goes at a later open.
+      if (isLog && number >= manifest.logNumber) throw error
+    }
   }
+  // Nor may a power cut bring it back when what came before it has become a table.
+  if (removed > 0) fs.syncDirectory(path)
   return removed
 }

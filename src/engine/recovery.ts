@@ -10,6 +10,7 @@ import { corruption, SedgeError } from '../errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { SyncedPoint } from '../kernel/memtable.ts'
 import type { RecoveredSegment } from '../log/log-chain.ts'
+import { proofWithoutHeader } from '../log/segment-proof.ts'
 import { type ReadSegment, readSegment } from '../log/segment-reader.ts'
 import { findBadValue } from '../log/value-check.ts'
 import type { ClosedStatement } from '../version/closed-statement.ts'
@@ -20,6 +21,8 @@ export interface LogToRecover {
   readonly directory: string
   readonly storeId: Uint8Array
   readonly hashSeed: bigint
+  /** The highest that a segment can be of. */
+  readonly epoch: number
   /** The first segment that is still needed; 0 before there was one. */
   readonly logNumber: number
   /** The highest sequence that tables hold. */
@@ -71,7 +74,12 @@ export class LogRecovery {
   run(): RecoveredLog {
     const numbers = this.#listSegments()
     this.#checkClosed(numbers)
-    for (const number of numbers) this.#readOne(number)
+    const last = numbers.at(-1)
+    for (const number of numbers) {
+      // The last segment may have been created and not written: that is no damage.
+      const isBlank = number === last && this.#size(logFileName(number)) === 0
+      if (!isBlank) this.#readOne(number)
+    }
     const damage = this.#judge()
     return {
       segments: this.#segments,
@@ -114,8 +122,13 @@ export class LogRecovery {
     }
   }
 
+  /** Bytes; `undefined` when there is no such file. */
+  #size(name: string): number | undefined {
+    return this.#fs.status(this.#path(name))?.size
+  }
+
   #checkLength(name: string, expected: number): void {
-    const actual = this.#fs.status(this.#path(name))?.size
+    const actual = this.#size(name)
     if (actual === expected) return
     this.#contradicts(
       corruption(name, actual, 'the file is not as the last clean close left it', {
@@ -133,17 +146,20 @@ export class LogRecovery {
 
   #readOne(number: number): void {
     const name = logFileName(number)
-    const size = this.#fs.status(this.#path(name))?.size ?? 0
     const { storeId, hashSeed } = this.#log
     const path = this.#path(name)
     let read: ReadSegment | undefined
     try {
       read = readSegment(this.#kernel, this.#fs, { path, name, storeId, hashSeed, number })
+      if (read === undefined) {
+        const segment = { path, storeId, number, epoch: this.#log.epoch }
+        this.#noteProof(number, proofWithoutHeader(this.#kernel, this.#fs, segment))
+      }
     } catch (error) {
       throw ioError(error, 'cannot read', name)
     }
     if (read === undefined) {
-      this.#dropWhole(size)
+      this.#dropWhole(this.#size(name))
       this.#noteDamage(number, 0, 'the header does not verify')
       return
     }
@@ -173,7 +189,8 @@ export class LogRecovery {
       this.#noteDamage(number, replay.end, 'a frame does not verify')
       this.#droppedBytes += length - replay.end
     }
-    const bad = this.#log.closed === undefined ? this.#badValue(number, read) : undefined
+    const isClean = this.#log.closed !== undefined && this.#log.mode !== 'pointInTime'
+    const bad = isClean ? undefined : this.#badValue(number, read)
     if (bad === undefined) {
       this.#keep(read, number, replay.end)
       this.#isPreviousSealed = replay.ending === 'seal'
@@ -260,9 +277,9 @@ export class LogRecovery {
     if (isFurther) this.#proof = point
   }
 
-  #dropWhole(bytes: number): void {
+  #dropWhole(bytes: number | undefined): void {
     // A segment that was created and never written holds nothing to be dropped.
-    if (bytes === 0) return
+    if (bytes === undefined || bytes === 0) return
     this.#droppedBytes += bytes
     this.#droppedSegments++
   }

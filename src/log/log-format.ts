@@ -26,7 +26,9 @@ export interface SegmentHeader {
 }
 
 /** What seeds the checksums of a segment's frames and value chunks. */
-export function segmentIdentity(header: SegmentHeader): bigint {
+export function segmentIdentity(
+  header: Pick<SegmentHeader, 'storeId' | 'number' | 'epoch'>,
+): bigint {
   const bytes = new Uint8Array(32)
   bytes.set(header.storeId)
   const view = new DataView(bytes.buffer)
