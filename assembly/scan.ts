@@ -209,7 +209,8 @@ function finish(status: i32): i32 {
 }
 
 function isFull(): bool {
-  return outputCount >= entriesMax || (outputCount > 0 && <u64>outputBytes + chunkedBytes >= <u64>bytesMax)
+  if (outputCount == 0) return false
+  return outputCount >= entriesMax || <u64>outputBytes + chunkedBytes >= <u64>bytesMax
 }
 
 function isBeyond(c: Cursor): bool {
@@ -258,7 +259,8 @@ function take(c: Cursor, reverse: bool): bool {
   copyBytes(at + ENTRY_HEADER + c.keyBytes, c.value, valueBytes)
   candidateBytes = bytes
   // Its length lies at the start of the reference.
-  candidateChunked = valueBytes != 0 && c.kind == KIND_CHUNKS ? load<u64>(c.value) & 0xffffffffffff : 0
+  const isNamed = valueBytes != 0 && c.kind == KIND_CHUNKS
+  candidateChunked = isNamed ? load<u64>(c.value) & 0xffffffffffff : 0
   if (!reverse) commitCandidate()
   return true
 }

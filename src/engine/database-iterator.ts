@@ -40,7 +40,7 @@ export class DatabaseIterator<T, K> implements AsyncIterableIterator<T, undefine
     try {
       if (!this.#reader.hasBuffered) {
         if (++this.#fills % FILLS_PER_TURN === 0) return this.#nextAfterTurn()
-        if (!this.#reader.fetch()) return Promise.resolve({ done: true, value: undefined })
+        if (!this.#reader.advance()) return Promise.resolve({ done: true, value: undefined })
         if (!this.#reader.hasBuffered) return this.#nextAfterTurn()
       }
       return Promise.resolve({ done: false, value: this.#reader.take() })
@@ -120,7 +120,7 @@ export class DatabaseIterator<T, K> implements AsyncIterableIterator<T, undefine
     while (entries.length < limit) {
       if (!this.#reader.hasBuffered) {
         if (++this.#fills % FILLS_PER_TURN === 0) await this.#reader.nextTurn()
-        if (!this.#reader.fetch()) break
+        if (!this.#reader.advance()) break
       }
       if (this.#reader.hasBuffered) entries.push(this.#reader.take())
     }

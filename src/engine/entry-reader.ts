@@ -48,12 +48,12 @@ export class EntryReader<T> implements Revocable {
 
   /** Fetches the next entries. False at the end and after close. Throws `CLOSED` once the store was closed. */
   fill(): boolean {
-    while (this.fetch()) if (this.hasBuffered) return true
+    while (this.advance()) if (this.hasBuffered) return true
     return false
   }
 
   /** Fetches the next batch, which may be empty. Else as `fill`. */
-  fetch(): boolean {
+  advance(): boolean {
     if (this.#revoked) throw storeClosed()
     if (this.#cursor === undefined) return false
     try {
