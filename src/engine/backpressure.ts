@@ -19,8 +19,6 @@ const LEVEL0_SLOW = 12
 const LEVEL0_HOLD = 20
 const LEVEL0_STOP = 24
 const SLOW_MS = 1
-/** What a segment's arena holds beside its charge: header, seal, rounding. */
-const ARENA_OVERHEAD = 128
 
 /** What background work tells. */
 export interface FlushState {
@@ -129,10 +127,16 @@ export class Backpressure {
     return !this.#compactor.isRunning
   }
 
+  /** How much an index takes is only known afterwards: the next ones are expected to be like those that wait. */
   #memtablesHaveRoom(bytes: number): boolean {
     let taken = 0
-    for (const { memtable } of this.#flushes.sealed) taken += memtable.capacity - ARENA_OVERHEAD
-    return taken <= 0 || taken + bytes <= this.#store.options.memtableSize
+    let indexShare = 0
+    for (const { memtable } of this.#flushes.sealed) {
+      const { capacity, indexBytes } = memtable
+      taken += capacity + indexBytes
+      indexShare = Math.max(indexShare, indexBytes / capacity)
+    }
+    return taken === 0 || taken + bytes * (1 + indexShare) <= this.#store.options.memtableSize
   }
 
   get #level0(): number {
