@@ -6,7 +6,7 @@
  * A job that fails or is cancelled leaves nothing behind that it can remove. Runs as a generator: each step takes a few
  * milliseconds and does its own synchronous I/O.
  */
-import { ioError, writeFully } from '../env/file-io.ts'
+import { closeQuietly, ioError, writeFully } from '../env/file-io.ts'
 import type { File, FileSystem } from '../env/file-system.ts'
 import type { Zstd } from '../env/zstd.ts'
 import { SedgeError } from '../errors.ts'
@@ -202,10 +202,10 @@ export class TableOutput {
     this.#write(table.header, 0)
     file.sync()
     file.close()
-    this.#file = undefined
     this.#unsynced = 0
     const name = tableFileName(this.#number)
     this.#fs.rename(this.#path(temporaryFileName(this.#number)), this.#path(name))
+    this.#file = undefined
     this.#renamed.push(name)
     this.#tables.push({
       number: this.#number,
@@ -233,13 +233,9 @@ export class TableOutput {
 
   #discardOpen(): void {
     if (this.#file === undefined) return
-    const file = this.#file
+    closeQuietly(this.#file)
     this.#file = undefined
-    try {
-      file.close()
-    } finally {
-      this.#removeQuietly(temporaryFileName(this.#number))
-    }
+    this.#removeQuietly(temporaryFileName(this.#number))
   }
 
   /** An orphan that cannot be removed now is removed at the next open; the first failure is what matters. */

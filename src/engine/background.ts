@@ -13,7 +13,7 @@ import { logFileName, tableFileName, valueFileName } from '../version/file-names
 import { Backpressure, type FlushState } from './backpressure.ts'
 import { Compactor } from './compactor.ts'
 import { Executor, type JobResult, type Ticket } from './executor.ts'
-import { asSedgeError, type Store } from './store.ts'
+import { asSedgeError, isRetriable, type Store } from './store.ts'
 
 interface Flush {
   readonly segment: LiveSegment
@@ -21,6 +21,8 @@ interface Flush {
   /** Undefined while the job runs. */
   output: Output | undefined
   attempts: number
+  /** After a failure: when it is tried again, in milliseconds of the monotonic clock. */
+  retryAt: number | undefined
 }
 
 const RETRY_MS_LEAST = 100
@@ -67,15 +69,19 @@ export class Background implements FlushState {
   /** Starts a flush of every sealed segment that has none yet. */
   flushSealed(): void {
     if (this.#isStopped) return
+    const now = this.#store.env.monotonic()
     for (const segment of this.sealed) {
-      if (!this.#flushes.has(segment)) this.#startFlush(segment)
+      const flush = this.#flushes.get(segment)
+      if (flush === undefined) this.#startFlush(segment)
+      // A caller who never gives way to the event loop waits in vain for a timer.
+      else if (flush.retryAt !== undefined && flush.retryAt <= now) this.#runFlush(flush)
     }
     this.#install()
   }
 
   #startFlush(segment: LiveSegment): void {
     const startedAt = this.#store.env.monotonic()
-    const flush: Flush = { segment, startedAt, output: undefined, attempts: 0 }
+    const flush: Flush = { segment, startedAt, output: undefined, attempts: 0, retryAt: undefined }
     this.#flushes.set(segment, flush)
     if (segment.memtable.count === 0) flush.output = { tables: [], bytesWritten: 0, dropped: 0 }
     else this.#runFlush(flush)
@@ -83,6 +89,7 @@ export class Background implements FlushState {
 
   #runFlush(flush: Flush): void {
     const { segment } = flush
+    flush.retryAt = undefined
     let job: FlushJob
     try {
       job = this.#flushJob(segment)
@@ -153,8 +160,10 @@ export class Background implements FlushState {
     this.#store.reportError(reason)
     this.#notify()
     const wait = Math.min(RETRY_MS_LEAST * 2 ** flush.attempts++, RETRY_MS_MOST)
+    flush.retryAt = this.#store.env.monotonic() + wait
     this.#store.env.delay(wait, () => {
-      if (!this.#isStopped && this.#flushes.get(flush.segment) === flush) this.#runFlush(flush)
+      if (flush.retryAt !== undefined) flush.retryAt = 0
+      this.flushSealed()
     })
   }
 
@@ -185,7 +194,7 @@ export class Background implements FlushState {
       return false
     }
     this.#blocked = undefined
-    store.lastError = undefined
+    store.reportSuccess()
     this.#flushes.delete(segment)
     store.flushes++
     store.tableBytesWritten += output.bytesWritten
@@ -221,7 +230,7 @@ export class Background implements FlushState {
 
   #installFailed(error: SedgeError): void {
     this.#blocked = error
-    if (error.code === 'FULL' && error.outcome !== 'unknown') {
+    if (isRetriable(error)) {
       this.#store.reportError(error)
       this.#store.env.delay(RETRY_MS_MOST / 5, () => {
         if (!this.#isStopped) this.#install()
@@ -234,9 +243,11 @@ export class Background implements FlushState {
   // -------------------------------------------------------------------------------------------------
   // Waiting
 
-  /** Resolves when every segment that is sealed now has become a table. */
+  /** Resolves when every segment that is sealed now has become a table. What has failed before is tried again at once. */
   async waitForFlushes(): Promise<void> {
     const waiting = new Set(this.sealed)
+    this.#blocked = undefined
+    for (const flush of this.#flushes.values()) if (flush.retryAt !== undefined) flush.retryAt = 0
     this.flushSealed()
     for (;;) {
       const isDone = !this.#store.chain.segments.some((segment) => waiting.has(segment))

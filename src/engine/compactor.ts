@@ -19,7 +19,7 @@ import { tableFileName } from '../version/file-names.ts'
 import type { TableMeta } from '../version/table-meta.ts'
 import type { EncodedRange } from './engine-types.ts'
 import type { Executor, Ticket } from './executor.ts'
-import { asSedgeError, closedError, type Store } from './store.ts'
+import { asSedgeError, closedError, isRetriable, type Store } from './store.ts'
 
 const MIB = 1024 * 1024
 const LEVEL_BYTES_LEAST: number = 10 * MIB
@@ -199,11 +199,12 @@ export class Compactor {
       })
     } catch (error) {
       const reason = asSedgeError(error)
-      if (reason.code !== 'FULL' || reason.outcome === 'unknown') return store.fail(reason)
+      if (!isRetriable(reason)) return store.fail(reason)
       if (output !== undefined) for (const table of added) this.#remove(table.number)
       return this.#failed(compaction, reason)
     }
     this.blocked = undefined
+    store.reportSuccess()
     store.version = store.manifest?.version ?? store.version
     store.refreshView()
     if (output !== undefined) {

@@ -122,6 +122,11 @@ export class Store {
     return error
   }
 
+  /** Background work has succeeded: earlier failures are history, unless they are why the state is what it is. */
+  reportSuccess(): void {
+    if (this.state === 'open') this.lastError = undefined
+  }
+
   reportError(error: SedgeError): void {
     this.lastError = error
     this.emit({ type: 'error', error })
@@ -154,6 +159,11 @@ export function asSedgeError(error: unknown): SedgeError {
   if (error instanceof SedgeError) return error
   const message = error instanceof Error ? error.message : String(error)
   return new SedgeError('FAILED', message, { cause: error })
+}
+
+/** Whether an edit of the manifest has failed without a trace, so that it may be tried again. */
+export function isRetriable({ code, outcome }: SedgeError): boolean {
+  return (code === 'FULL' || code === 'IO') && outcome !== 'unknown'
 }
 
 /** For a write that had not begun: it is not there, whatever is unknown about what has failed. */

@@ -55,6 +55,8 @@ export class Syncer {
       try {
         this.#store.assertWritable()
         await this.#store.chain.syncAsync()
+        // The system tells of a failure once: another sync may have heard of it instead of this one.
+        this.#store.assertWritable()
         for (const { resolve } of waiting) resolve()
       } catch (error) {
         const reason = this.#failed(error)

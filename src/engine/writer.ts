@@ -120,7 +120,7 @@ export class Writer {
     try {
       this.#store.assertWritable()
       const { promise } = this.#syncer.waiters
-      this.drain()
+      this.#drainForThoseWhoWait()
       return promise
     } catch (error) {
       return Promise.reject(asSedgeError(error))
@@ -268,10 +268,10 @@ export class Writer {
     try {
       const number = manifest.allocateNumber()
       store.chain.begin(number, store.sequence + 1, timestamp, capacity)
+      store.refreshView()
     } catch (error) {
       throw this.#writeFailed(error)
     }
-    store.refreshView()
   }
 
   /** Seals the open segment, if there is one with anything in it. */
@@ -317,12 +317,17 @@ export class Writer {
     this.#isScheduled = true
     queueMicrotask(() => {
       this.#isScheduled = false
-      try {
-        this.drain()
-      } catch {
-        // Whoever waits has been told by a rejected promise.
-      }
+      this.#drainForThoseWhoWait()
     })
+  }
+
+  /** Whoever waits is told of a failure by a rejected promise. */
+  #drainForThoseWhoWait(): void {
+    try {
+      this.drain()
+    } catch {
+      // Told.
+    }
   }
 
   /** Writes what is pending; acknowledges it, or throws and rejects. */

@@ -1,0 +1,164 @@
+import { expect } from 'chai'
+import { open } from '../../src/index.ts'
+import { contentOfFiles, filesOf } from '../support/crashed-store.ts'
+import { faultFileSystem } from '../support/fault-file-system.ts'
+import {
+  type FaultyStore,
+  failing,
+  faultyStore,
+  rejection,
+  until,
+} from '../support/faulty-store.ts'
+import { readStore } from '../support/store-model.ts'
+import { STORE, storeOptions } from '../support/store-workload.ts'
+
+const VALUE = 'v'.repeat(1000)
+
+/** Fills more than one memtable without giving way, so that a sealed one waits. */
+function fill({ db }: FaultyStore, count = 20, from = 0): void {
+  for (let i = from; i < from + count; i++) db.putSync(`k${String(i).padStart(4, '0')}`, VALUE)
+}
+
+describe('engine/background', function () {
+  this.timeout(20_000)
+
+  it('makes a table of every sealed memtable, in their order, and removes the logs [API-23]', async () => {
+    const store = await faultyStore()
+    fill(store, 60)
+    await store.db.flush()
+    await until(() => store.names('.log').length === 0)
+    const tables = store.events.filter(({ type }) => type === 'flush')
+    expect(tables.length).to.be.within(4, 6)
+    expect(store.db.stats()).to.include({ logSegments: 0, flushes: tables.length })
+    expect((await readStore(store.db)).size).to.equal(60)
+    await store.db.close()
+  })
+
+  const failures: Readonly<Record<string, Parameters<typeof failing>>> = {
+    'creating the table': [['open create'], 'EMFILE', /\.tmp$/],
+    'writing the table': [['write'], 'EIO', /\.tmp$/],
+    'writing it without space': [['write'], 'ENOSPC', /\.tmp$/],
+    'syncing the table': [['sync'], 'EIO', /\.tmp$/],
+    'renaming the table': [['rename'], 'EACCES', /\.tmp$/],
+    'syncing the directory': [['syncDirectory'], 'EIO'],
+    'reading the log': [['open read'], 'EACCES', /\.log$/],
+    'looking at the directory before the edit': [['list'], 'EMFILE'],
+    'writing the edit without space': [['write'], 'ENOSPC', /MANIFEST/],
+  }
+  for (const [what, rule] of Object.entries(failures)) {
+    it(`tells of a flush that fails in ${what}, and tries again [ERR-6, DUR-11]`, async () => {
+      const store = await faultyStore()
+      store.db.putSync('a', '1')
+      store.failWith(failing(...rule))
+      const error = await rejection(store.db.flush())
+      expect(error.code).to.be.oneOf(['IO', 'FULL'])
+      expect(store.events).to.deep.include({ type: 'error', error })
+      expect(store.db.stats()).to.include({ state: 'open', lastError: error, flushes: 0 })
+      expect(await store.db.get('a')).to.equal('1')
+      await store.db.put('b', '2')
+      store.heal()
+      await until(() => store.db.stats().flushes > 0)
+      expect(store.db.stats()).to.include({ lastError: undefined, tables: 1 })
+      expect(store.names('.tmp')).to.deep.equal([])
+      expect(await readStore(store.db)).to.deep.equal(
+        new Map([
+          ['a', '1'],
+          ['b', '2'],
+        ]),
+      )
+      await store.db.close()
+      const after = await contentOfFiles(filesOf(store.inner))
+      expect(after).to.deep.equal(
+        new Map([
+          ['a', '1'],
+          ['b', '2'],
+        ]),
+      )
+    })
+  }
+
+  it('tries at once what is asked for, whatever failed before [API-23]', async () => {
+    const store = await faultyStore()
+    for (let round = 0; round < 4; round++) {
+      store.db.putSync('a', `${round}`)
+      store.failWith(failing(['write'], 'EIO', /\.tmp$/))
+      expect(await rejection(store.db.flush())).to.have.property('code', 'IO')
+      store.heal()
+      const start = performance.now()
+      await store.db.flush()
+      expect(performance.now() - start).to.be.lessThan(90)
+    }
+    expect(store.db.stats().lastError).to.equal(undefined)
+    await store.db.close()
+  })
+
+  it('tries again for a writer who never gives way to the event loop [LIM-6, ERR-6]', async () => {
+    const store = await faultyStore()
+    store.failWith(failing(['write'], 'EIO', /\.tmp$/))
+    // Nothing is held back for ever: once the budget is used up the writer is told why.
+    expect(() => fill(store, 400))
+      .to.throw()
+      .with.property('code', 'IO')
+    store.heal()
+    const end = performance.now() + 6000
+    let written = false
+    while (!written && performance.now() < end) {
+      try {
+        fill(store, 200, 1000)
+        written = true
+      } catch (error) {
+        expect(error).to.have.property('code', 'IO')
+      }
+    }
+    expect(written).to.equal(true)
+    await store.db.close()
+  })
+
+  it('ends writing when nobody can tell whether an edit has been made, and loses nothing [MAN-15, DUR-11]', async () => {
+    const store = await faultyStore()
+    store.db.putSync('a', '1')
+    store.failWith(failing(['sync'], 'EIO', /MANIFEST/))
+    expect(await rejection(store.db.flush())).to.include({ code: 'IO', outcome: 'unknown' })
+    store.heal()
+    expect(store.db.stats().state).to.equal('failed')
+    expect(await store.db.get('a')).to.equal('1')
+    expect(await rejection(store.db.put('b', '2'))).to.have.property('code', 'FAILED')
+    expect(store.names('.log').length).to.equal(1)
+    await store.db.close()
+    expect(await contentOfFiles(filesOf(store.inner))).to.deep.equal(new Map([['a', '1']]))
+  })
+
+  it('flushes from memory what does not read back from the log [LOG-3, ERR-6]', async () => {
+    const store = await faultyStore()
+    fill(store, 3)
+    store.db.putSync('large', 'l'.repeat(70_000))
+    const [log = ''] = store.names('.log')
+    const file = store.inner.open(`${STORE}/${log}`, 'readwrite')
+    file.write(Uint8Array.of(0xff), 200)
+    file.close()
+    await store.db.flush()
+    const errors = store.events.flatMap((event) => (event.type === 'error' ? [event.error] : []))
+    expect(errors.length).to.equal(1)
+    expect(errors[0]).to.include({ code: 'CORRUPTION', file: log })
+    expect(store.db.stats()).to.include({ tables: 1, state: 'open', lastError: undefined })
+    expect((await store.db.get('k0000'))?.length).to.equal(1000)
+    expect((await store.db.get('large'))?.length).to.equal(70_000)
+    expect((await store.db.verify()).problems).to.deep.equal([])
+    await store.db.close()
+    expect((await contentOfFiles(filesOf(store.inner))).size).to.equal(4)
+  })
+
+  it('flushes what a crash left before it accepts a write, or does not open [REC-5, REC-4]', async () => {
+    const store = await faultyStore()
+    fill(store, 3)
+    const image = store.inner.clone()
+    await store.db.close()
+    const full = faultFileSystem(image, failing(['write'], 'ENOSPC', /\.tmp$/))
+    const error = await rejection(open(STORE, storeOptions(full, 2)))
+    expect(error).to.have.property('code', 'FULL')
+    const db = await open(STORE, storeOptions(image, 2))
+    expect(db.stats()).to.include({ tables: 1, logSegments: 0 })
+    expect((await readStore(db)).size).to.equal(3)
+    await db.close()
+  })
+})
