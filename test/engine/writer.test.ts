@@ -1,0 +1,199 @@
+import { expect } from 'chai'
+import { type Database, type FileSystem, MemoryFileSystem, open } from '../../src/index.ts'
+import { rejection, STORE } from '../support/damaged-store.ts'
+import { faultFileSystem } from '../support/fault-file-system.ts'
+
+const MIB = 1024 * 1024
+const VALUE = 'v'.repeat(10_000)
+
+/** Bytes of the log segments on disk. */
+function logBytes(fs: FileSystem): number {
+  const names = fs.list(STORE).filter((name) => name.endsWith('.log'))
+  return names.reduce((sum, name) => sum + (fs.status(`${STORE}/${name}`)?.size ?? 0), 0)
+}
+
+describe('engine/writer', () => {
+  let fs: MemoryFileSystem
+
+  beforeEach(() => {
+    fs = new MemoryFileSystem()
+  })
+
+  async function expectValues(count: number): Promise<void> {
+    const db = await open(STORE, { fs })
+    expect(db.stats().recovery.cleanClose).to.equal(true)
+    expect(db.stats().sequence).to.equal(count)
+    for (let i = 0; i < count; i++) expect(db.getSync(`key ${i}`)).to.equal(VALUE)
+    await db.close()
+  }
+
+  describe("at level 'none'", () => {
+    it('keeps at most 1 MiB of log waiting, and writes the rest at close [DUR-3]', async () => {
+      const db = await open(STORE, { fs, durability: 'none' })
+      let most = 0
+      for (let i = 0; i < 500; i++) {
+        if (i % 2 === 0) db.putSync(`key ${i}`, VALUE)
+        else await db.put(`key ${i}`, VALUE)
+        most = Math.max(most, (i + 1) * VALUE.length - logBytes(fs))
+      }
+      // Headers of what is written count against what waits, hence the half.
+      expect(most).to.be.within(MIB / 2, MIB)
+      const waiting = 500 * VALUE.length - logBytes(fs)
+      expect(waiting).to.be.greaterThan(0)
+      await db.close()
+      await expectValues(500)
+    })
+
+    it('keeps a little that waits until close, however long, and sees it meanwhile [DUR-3, API-8]', async () => {
+      const db = await open(STORE, { fs, durability: 'none' })
+      await db.put('key 0', VALUE)
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      expect(logBytes(fs)).to.be.lessThan(VALUE.length)
+      expect(db.getSync('key 0')).to.equal(VALUE)
+      await db.close()
+      await expectValues(1)
+    })
+
+    it('writes what waits together with a write of another level [DUR-4]', async () => {
+      for (const sync of [false, true]) {
+        fs = new MemoryFileSystem()
+        const db = await open(STORE, { fs, durability: 'none' })
+        await db.put('key 0', VALUE)
+        await db.put('key 1', VALUE, { sync })
+        expect(logBytes(fs)).to.be.greaterThan(2 * VALUE.length)
+        await db.close()
+        await expectValues(2)
+      }
+    })
+
+    it('tells by an event that the log could not be written at close, and loses only that [DUR-3, DUR-9]', async () => {
+      const errors: unknown[] = []
+      let isBroken = false
+      const faulty = faultFileSystem(fs, (call, path) =>
+        isBroken && call === 'write' && path.endsWith('.log') ? 'EIO' : undefined,
+      )
+      const db = await open(STORE, {
+        fs: faulty,
+        durability: 'none',
+        onEvent: (event) => {
+          if (event.type === 'error') errors.push(event.error.code)
+        },
+      })
+      await db.put('key 0', VALUE, { sync: true })
+      await db.put('key 1', VALUE)
+      isBroken = true
+      await rejection(db.close())
+      expect(errors).to.include('IO')
+      const again = await open(STORE, { fs })
+      expect(again.keysSync().all()).to.deep.equal(['key 0'])
+      await again.close()
+    })
+  })
+
+  it('writes one frame for the writes of a turn [DUR-1]', async () => {
+    let writes = 0
+    const counting = faultFileSystem(fs, (call, path) => {
+      if (call === 'write' && path.endsWith('.log')) writes++
+      return undefined
+    })
+    const db = await open(STORE, { fs: counting })
+    await db.put('first', 'opens the segment')
+    writes = 0
+    await Promise.all(Array.from({ length: 100 }, (_, i) => db.put(`key ${i}`, 'v')))
+    expect(writes).to.equal(1)
+    db.putSync('now', 'v')
+    expect(writes).to.equal(2)
+    await db.close()
+  })
+
+  it('writes early when the writes of a turn are many, without waiting for its end', async () => {
+    const db = await open(STORE, { fs })
+    const writes = Array.from({ length: 100 }, (_, i) => db.put(`key ${i}`, VALUE))
+    expect(100 * VALUE.length - logBytes(fs)).to.be.lessThan(300_000)
+    await Promise.all(writes)
+    await db.close()
+    await expectValues(100)
+  })
+
+  it('takes out of the view what could not be written, and nothing that was there before [DUR-9, ORD-7]', async () => {
+    let isFull = false
+    const faulty = faultFileSystem(fs, (call, path) =>
+      isFull && call === 'write' && path.endsWith('.log') ? 'ENOSPC' : undefined,
+    )
+    const db: Database<string, string> = await open(STORE, { fs: faulty })
+    await db.put('kept', 'before')
+    isFull = true
+    const lost = [
+      db.put('kept', 'after'),
+      db.delete('kept'),
+      db.batch([{ type: 'put', key: 'new', value: 'v' }]),
+    ]
+    expect(db.getSync('new')).to.equal('v')
+    expect(db.getSync('kept')).to.equal(undefined)
+    for (const write of lost) expect(await rejection(write)).to.have.property('code', 'FULL')
+    expect(db.getSync('new')).to.equal(undefined)
+    expect(db.getSync('kept')).to.equal('before')
+    expect(db.stats().state).to.equal('full')
+    const { sequence } = db.stats()
+    isFull = false
+    await db.put('later', 'v')
+    expect((await db.getEntry('later'))?.sequence).to.be.greaterThan(sequence)
+    expect(db.stats().state).to.equal('open')
+    await db.close()
+    const again = await open(STORE, { fs })
+    expect(again.iteratorSync().all()).to.deep.equal([
+      ['kept', 'before'],
+      ['later', 'v'],
+    ])
+    await again.close()
+  })
+
+  it('does nothing for an empty batch [API-9]', async () => {
+    const db = await open(STORE, { fs })
+    await db.batch([])
+    db.batchSync([])
+    expect(db.stats()).to.include({ sequence: 0, logSegments: 0 })
+    expect(logBytes(fs)).to.equal(0)
+    await db.close()
+  })
+
+  it('begins another segment when values have filled the value file of one', async function () {
+    this.timeout(30_000)
+    const db = await open(STORE, { fs, valueEncoding: 'binary' })
+    const value = new Uint8Array(33 * MIB)
+    const segments = (): number => fs.list(STORE).filter((name) => name.endsWith('.val')).length
+    db.putSync('a', value)
+    db.putSync('b', value)
+    expect(segments()).to.equal(1)
+    db.putSync('c', value)
+    expect(segments()).to.equal(2)
+    expect(db.getSync('a')?.length).to.equal(value.length)
+    await db.close()
+  })
+
+  it('stops writing when another process has taken the lock [REC-7]', async () => {
+    let isOurs = true
+    const stolen: FileSystem = {
+      ...faultFileSystem(fs, () => undefined),
+      lock: async () => ({ isHeld: () => isOurs, release: () => undefined }),
+    }
+    const db = await open(STORE, { fs: stolen })
+    await db.put('before', 'v')
+    isOurs = false
+    // It is looked at once in a second.
+    const deadline = Date.now() + 5000
+    let code: string | undefined
+    while (code === undefined && Date.now() < deadline) {
+      code = await db.put('after', 'v').then(
+        () => undefined,
+        (error: { code: string }) => error.code,
+      )
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+    expect(code).to.equal('LOCKED')
+    expect(db.stats().state).to.equal('failed')
+    expect(db.getSync('before')).to.equal('v')
+    expect(await rejection(db.put('again', 'v'))).to.have.property('code', 'FAILED')
+    await db.close()
+  })
+})
