@@ -1,11 +1,23 @@
 import { expect } from 'chai'
 import { type File, type FileSystem, MemoryFileSystem, open } from '../../src/index.ts'
 
+interface CountingFileSystem {
+  readonly fs: FileSystem
+  readonly syncs: () => number
+  readonly fail: (isFailing?: boolean) => void
+  /** Makes writes fail for want of space. */
+  readonly fill: (isFull: boolean) => void
+  /** Syncs that do not block take until the returned function is called. */
+  readonly hold: () => () => void
+}
+
 /** Counts the syncs of log files, and can make them fail. */
-function countingFileSystem(): { fs: FileSystem; syncs: () => number; fail: () => void } {
+function countingFileSystem(): CountingFileSystem {
   const inner = new MemoryFileSystem()
   let count = 0
   let isFailing = false
+  let isFull = false
+  let gate = Promise.resolve()
   const wrap = (file: File): File => {
     const sync = (): void => {
       count++
@@ -14,9 +26,15 @@ function countingFileSystem(): { fs: FileSystem; syncs: () => number; fail: () =
     }
     return {
       read: (target, position) => file.read(target, position),
-      write: (source, position) => file.write(source, position),
+      write: (source, position) => {
+        if (isFull) throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' })
+        return file.write(source, position)
+      },
       sync,
-      syncAsync: async () => sync(),
+      syncAsync: async () => {
+        sync()
+        await gate
+      },
       truncate: (size) => file.truncate(size),
       size: () => file.size(),
       close: () => file.close(),
@@ -40,8 +58,18 @@ function countingFileSystem(): { fs: FileSystem; syncs: () => number; fail: () =
   return {
     fs,
     syncs: () => count,
-    fail: () => {
-      isFailing = true
+    fail: (failing = true) => {
+      isFailing = failing
+    },
+    fill: (full) => {
+      isFull = full
+    },
+    hold: () => {
+      let release = (): void => undefined
+      gate = new Promise((resolve) => {
+        release = resolve
+      })
+      return release
     },
   }
 }
@@ -77,4 +105,90 @@ describe('engine/syncer', () => {
       .with.property('code', 'FAILED')
     await db.close()
   })
+
+  it('rejects with an unknown outcome whoever waits for the next sync, too [DUR-10]', async () => {
+    const { fs, fail, hold, syncs } = countingFileSystem()
+    const db = await open('/store', { fs })
+    const release = hold()
+    const first = db.put('first', 'v', { sync: true })
+    await turn()
+    const second = db.put('second', 'v', { sync: true })
+    await turn()
+    expect(syncs()).to.equal(1)
+    fail()
+    release()
+    await first
+    const error = await second.catch((reason: unknown) => reason)
+    expect(error).to.include({ code: 'IO', outcome: 'unknown' })
+    fail(false)
+    const sync = await db.sync().catch((reason: unknown) => reason)
+    expect(sync).to.have.property('code', 'FAILED')
+    expect(db.getSync('second')).to.equal('v')
+    await db.close()
+  })
+
+  it('acknowledges nothing when another sync has heard of the failure meanwhile [DUR-10]', async () => {
+    const { fs, fail, hold } = countingFileSystem()
+    const db = await open('/store', { fs })
+    const release = hold()
+    const waiting = db.put('waiting', 'v', { sync: true })
+    await turn()
+    fail()
+    expect(() => db.putSync('now', 'v', { sync: true }))
+      .to.throw()
+      .with.property('outcome', 'unknown')
+    release()
+    const error = await waiting.catch((reason: unknown) => reason)
+    expect(error).to.have.property('outcome', 'unknown')
+    await db.close()
+  })
+
+  it('acknowledges those whose frames are written when a later write fails [DUR-9, DUR-10]', async () => {
+    const { fs, fill, hold } = countingFileSystem()
+    const db = await open('/store', { fs })
+    const release = hold()
+    const first = db.put('first', 'v', { sync: true })
+    await turn()
+    const second = db.put('second', 'v', { sync: true })
+    await turn()
+    fill(true)
+    const third = await db.put('third', 'v', { sync: true }).catch((reason: unknown) => reason)
+    expect(third).to.include({ code: 'FULL', outcome: undefined })
+    fill(false)
+    release()
+    await Promise.all([first, second])
+    expect(db.keysSync().all()).to.deep.equal(['first', 'second'])
+    await db.close()
+  })
+
+  it('leaves nobody behind who comes back the moment a sync is done [DUR-6]', async () => {
+    const { fs } = countingFileSystem()
+    const db = await open('/store', { fs })
+    for (let round = 0; round < 5; round++) {
+      await db.put('k', `${round}`, { sync: true })
+      await db.sync()
+      await db.sync()
+    }
+    expect(db.getSync('k')).to.equal('4')
+    await db.close()
+  })
+
+  it('tells of a write that fails on the way to a sync once, by the promise [DUR-6, DUR-9]', async () => {
+    const { fs, fill } = countingFileSystem()
+    const db = await open('/store', { fs, durability: 'none' })
+    await db.put('k', 'v')
+    fill(true)
+    const error = await db.sync().catch((reason: unknown) => reason)
+    expect(error).to.have.property('code', 'FULL')
+    // A second, unheard rejection would end the process in a later turn.
+    await turn()
+    fill(false)
+    await db.put('after', 'v')
+    await db.sync()
+    await db.close()
+  })
 })
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
