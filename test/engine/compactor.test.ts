@@ -1,5 +1,16 @@
 import { expect } from 'chai'
 import { type Database, MemoryFileSystem, open } from '../../src/index.ts'
+import { filesOf } from '../support/crashed-store.ts'
+import type { Fault } from '../support/fault-file-system.ts'
+import {
+  type FaultyStore,
+  failing,
+  faultyStore,
+  rejection,
+  until,
+} from '../support/faulty-store.ts'
+import { readStore } from '../support/store-model.ts'
+import { STORE } from '../support/store-workload.ts'
 
 const COUNT = 20_000
 
@@ -34,4 +45,81 @@ describe('engine/compactor', () => {
     await db.close()
     expect(await Promise.all(codes)).to.deep.equal(['CLOSED', 'CLOSED', 'CLOSED'])
   })
+
+  const failures: Readonly<Record<string, Parameters<typeof failing>>> = {
+    'creating a table': [['open create'], 'EMFILE', /\.tmp$/],
+    'writing a table without space': [['write'], 'ENOSPC', /\.tmp$/],
+    'syncing a table': [['sync'], 'EIO', /\.tmp$/],
+    'renaming a table': [['rename'], 'EACCES', /\.tmp$/],
+    'reading an input': [['read'], 'EIO', /\.sst$/],
+    'looking at the directory before the edit': [['list'], 'EMFILE'],
+    'writing the edit without space': [['write'], 'ENOSPC', /MANIFEST/],
+  }
+  for (const [what, rule] of Object.entries(failures)) {
+    it(`tells of a compaction that fails in ${what}, changes nothing, and tries again [ERR-6, DUR-11]`, async function () {
+      this.timeout(10_000)
+      const store = await storeOfTables(5, failing(...rule))
+      await until(() => store.events.some(({ type }) => type === 'error'))
+      const { lastError, compactions, state } = store.db.stats()
+      expect(lastError?.code).to.be.oneOf(['IO', 'FULL'])
+      expect({ compactions, state }).to.deep.equal({ compactions: 0, state: 'open' })
+      expect(store.names('.sst').length).to.equal(5)
+      await store.db.put('while', 'it fails')
+      store.heal()
+      await until(() => store.db.stats().compactions > 0)
+      expect(store.db.stats().lastError).to.equal(undefined)
+      await until(() => store.names('.sst').length === 1)
+      expect(store.names('.tmp')).to.deep.equal([])
+      expect((await readStore(store.db)).size).to.equal(7)
+      await store.db.close()
+    })
+  }
+
+  it('installs nothing that was made of a damaged table, and leaves the rest of the store to its users [ERR-4, ERR-6, TBL-10]', async () => {
+    const store = await storeOfTables(4)
+    const [damaged = ''] = store.names('.sst')
+    const before = filesOf(store.inner)
+    const file = store.inner.open(`${STORE}/${damaged}`, 'readwrite')
+    file.write(Uint8Array.of(0xff), 100)
+    file.close()
+    const error = await rejection(store.db.compact({}))
+    expect(error).to.include({ code: 'CORRUPTION', file: damaged })
+    expect(error).to.have.property('offset').that.is.a('number')
+    expect(store.events).to.deep.include({ type: 'error', error })
+    const after = filesOf(store.inner)
+    expect([...after.keys()].filter(isTable)).to.deep.equal([...before.keys()].filter(isTable))
+    for (let table = 0; table < 4; table++) {
+      const read = (): unknown => store.db.getSync(`${table} 1`)
+      if (table > 0) expect(read()).to.equal('v'.repeat(100))
+      else expect(read).to.throw().with.include({ code: 'CORRUPTION', file: damaged })
+    }
+    await store.db.put('other', 'key')
+    expect(store.db.stats().state).to.equal('open')
+    await store.db.close()
+  })
 })
+
+/** Tables of level 0 that overlap; with five of them a compaction is due, and fails as `fault` says. */
+async function storeOfTables(count: number, fault?: Fault): Promise<FaultyStore> {
+  const store = await faultyStore()
+  if (fault !== undefined) store.failWith(onceTablesAreRead(fault))
+  for (let table = 0; table < count; table++) {
+    store.db.putSync(`${table} 1`, 'v'.repeat(100))
+    store.db.putSync('in all', `${table}`)
+    await store.db.flush()
+  }
+  return store
+}
+
+/** Flushes read no tables, compactions do. */
+function onceTablesAreRead(fault: Fault): Fault {
+  let isArmed = false
+  return (call, path) => {
+    isArmed ||= call === 'open read' && isTable(path)
+    return isArmed ? fault(call, path) : undefined
+  }
+}
+
+function isTable(name: string): boolean {
+  return name.endsWith('.sst')
+}
