@@ -10,13 +10,15 @@ import {
 } from '../../src/table/table-files.ts'
 import { loadChecksums } from '../../src/util/checksum.ts'
 import { tableFileName } from '../../src/version/file-names.ts'
+import { sealBlock } from '../reference/block.ts'
 import { CHUNKS, type Entry, PUT } from '../reference/entry.ts'
+import { join } from '../reference/little-endian.ts'
 import { decodeReference } from '../reference/log-segment.ts'
-import { decodeTable, type PlacedBlock } from '../reference/table.ts'
+import { decodeTable, type PlacedBlock, tableIdentity } from '../reference/table.ts'
 import { flipBit, truncate } from '../support/damaged-store.ts'
 import { bytesOf, look } from '../support/entries.ts'
 import { faultFileSystem } from '../support/fault-file-system.ts'
-import { writeTable } from '../support/job-files.ts'
+import { writeFile, writeTable } from '../support/job-files.ts'
 import { createKernel, HASH_SEED } from '../support/kernel.ts'
 import { thrownBy } from '../support/manifests.ts'
 import { STORE_ID } from '../support/memory-tables.ts'
@@ -178,6 +180,33 @@ describe('table/table-files', () => {
     flipBit(memory, '/000002.sst', offset + 65_544 + 7)
     const error = thrownBy(() => files.readValue(handle.address, offset, length, target, 0))
     expect(error).to.include({ code: 'CORRUPTION', file: '000002.sst', offset: offset + 65_544 })
+  })
+
+  it('asks for the codec that the kernel has not, and trusts nothing of what it gives [TBL-4, TBL-10]', () => {
+    const packed = { codec: 2, bytes: new Uint8Array(50) }
+    const block = (content: number): Uint8Array =>
+      sealBlock(new Uint8Array(content), tableIdentity(STORE_ID, 9), 100, packed)
+    const bytes = block(1000).length
+    const outcome = (content: number, unzstd: TableFilesOptions['unzstd']): unknown => {
+      const file = join(new Uint8Array(100), block(content))
+      if (memory.status('/000009.sst') !== undefined) memory.remove('/000009.sst')
+      writeFile(memory, '/000009.sst', file)
+      const files = filesOf({ unzstd })
+      const key = bytesOf('key')
+      const handle = files.open({ number: 9, size: file.length, smallest: key, largest: key })
+      const need = { table: handle.address, offset: 100, bytes, kind: 0 }
+      return thrownBy(() => files.provideBlock(need)).code
+    }
+    expect(outcome(1000, undefined)).to.equal('UNSUPPORTED')
+    const broken = (): Uint8Array => {
+      throw new Error('not zstd')
+    }
+    expect(outcome(1000, broken)).to.equal('CORRUPTION')
+    expect(outcome(1000, () => new Uint8Array(999))).to.equal('CORRUPTION')
+    let asked = 0
+    const count = (): Uint8Array => new Uint8Array(++asked)
+    expect(outcome(2 * 1024 * 1024 + 1, count)).to.equal('CORRUPTION')
+    expect(asked).to.equal(0)
   })
 
   it('refuses a value that cannot lie in the file', () => {
