@@ -8,7 +8,7 @@
 
 import type { Environment } from '../env/environment.ts'
 import { nodeEnvironment } from '../env/environment.ts'
-import { ioError, parentPath } from '../env/file-io.ts'
+import { errorCode, ioError, parentPath } from '../env/file-io.ts'
 import type { DirectoryLock, FileSystem } from '../env/file-system.ts'
 import { runtimeZstd } from '../env/zstd.ts'
 import { corruption, SedgeError } from '../errors.ts'
@@ -72,13 +72,41 @@ function prepareDirectory(fs: FileSystem, path: string, options: ResolvedOptions
     }
     if (status === undefined) {
       if (!options.createIfMissing) throw noStore()
-      // A store whose directory a power cut takes away would be lost whole.
-      if (fs.makeDirectory(path)) fs.syncDirectory(parentPath(path))
+      makeDirectory(fs, path)
     } else if (!options.createIfMissing && recoverManifest(fs, path) === undefined) {
       throw noStore()
     }
   } catch (error) {
     throw ioError(error, 'cannot open', path)
+  }
+}
+
+/** What a system says that lets nobody look beyond the store's own directory. */
+const DENIED: readonly string[] = ['EACCES', 'EPERM', 'ERR_ACCESS_DENIED', 'NotCapable']
+
+/** Makes a directory and those that lead to it. A store whose directory a power cut takes away would be lost whole. */
+function makeDirectory(fs: FileSystem, path: string): void {
+  const parents: string[] = []
+  let next = path
+  do {
+    next = parentPath(next)
+    parents.push(next)
+  } while (isMissing(fs, next) && next !== parentPath(next))
+  fs.makeDirectory(path)
+  for (const parent of parents) {
+    try {
+      fs.syncDirectory(parent)
+    } catch (error) {
+      if (!DENIED.includes(errorCode(error) ?? '')) throw error
+    }
+  }
+}
+
+function isMissing(fs: FileSystem, path: string): boolean {
+  try {
+    return fs.status(path) === undefined
+  } catch {
+    return false
   }
 }
 
