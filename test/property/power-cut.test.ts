@@ -4,8 +4,9 @@
  */
 import { expect } from 'chai'
 import type { FileSystem } from '../../src/env/file-system.ts'
-import { type Database, MemoryFileSystem, open } from '../../src/index.ts'
+import { type Database, MemoryFileSystem, open, SedgeError } from '../../src/index.ts'
 import { CrashFileSystem, type CrashPolicy } from '../support/crash-file-system.ts'
+import { faultFileSystem } from '../support/fault-file-system.ts'
 import {
   type JournalEntry,
   JournalFileSystem,
@@ -139,6 +140,36 @@ async function checkNested(
   await checkImage(start, model, { least: count, most: count }, random)
 }
 
+/**
+ * Lives with a sync that fails and takes what it should have written with it. The store is opened again, what it then shows is
+ * on disk when the power goes, and everything that was acknowledged at `'disk'` before is there.
+ */
+async function checkLostSync(failAt: number, random: Random): Promise<boolean> {
+  const crashing = new CrashFileSystem()
+  let syncs = 0
+  const fs = faultFileSystem(crashing, (call, path) => {
+    if (call !== 'sync' || ++syncs !== failAt) return undefined
+    crashing.lose(path)
+    return 'EIO'
+  })
+  const onDisk = { least: 0, most: 0 }
+  const workload = new Workload(storeOptions(fs), random, {
+    onNote: ({ commit, what }) => {
+      if (what === 'disk') onDisk.least = Math.max(onDisk.least, commit)
+    },
+    onError: (error) => expect(error).to.be.instanceOf(SedgeError),
+  })
+  await workload.run()
+  await workload.close()
+  const { model } = workload
+  const again = await open(STORE, storeOptions(crashing, 2))
+  const count = model.match(await readStore(again, model.keys), onDisk.least, model.length)
+  const image = crashing.image('lost')
+  await again.close()
+  await checkImage(image, model, { least: count, most: count }, random)
+  return syncs >= failAt
+}
+
 describe('property/power-cut', function () {
   this.timeout(300_000)
 
@@ -172,11 +203,18 @@ describe('property/power-cut', function () {
     })
     expect(images).to.be.greaterThan(200)
   })
+
+  it('stays true to its word when a sync fails and loses what it should have written [DUR-2, DUR-5, DUR-10]', async () => {
+    const random = seededRandom(testSeed())
+    let failAt = 1
+    while (await told(failAt, checkLostSync(failAt, random))) failAt++
+    expect(failAt).to.be.greaterThan(20)
+  })
 })
 
-async function told(step: number, check: Promise<unknown>): Promise<void> {
+async function told<T>(step: number, check: Promise<T>): Promise<T> {
   try {
-    await check
+    return await check
   } catch (cause) {
     throw new Error(`the power went before step ${step}`, { cause })
   }

@@ -34,6 +34,8 @@ interface Content {
   live: Uint8Array
   durable: Uint8Array
   changes: ContentChange[]
+  /** Some changes will never reach the disk. */
+  hasLost?: boolean
 }
 
 /** `content` undefined: the name goes away. Both halves of a rename are one change. */
@@ -80,6 +82,14 @@ export class CrashFileSystem implements FileSystem {
       file.close()
     }
     return image
+  }
+
+  /** What a failed sync of a file may do: reads go on showing what was written, but it never reaches the disk. */
+  lose(path: string): void {
+    const content = this.#live.get(path)
+    if (content === undefined) return
+    content.changes = []
+    content.hasLost = true
   }
 
   open(path: string, mode: 'create' | 'read' | 'readwrite'): File {
@@ -185,7 +195,8 @@ class CrashFile implements File {
 
   sync(): void {
     this.#mutate('sync')
-    this.#content.durable = this.#content.live.slice()
+    const { changes, live, durable, hasLost } = this.#content
+    this.#content.durable = hasLost ? changes.reduce(applyContent, durable) : live.slice()
     this.#content.changes = []
   }
 
