@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { open, type StoreEvent } from '../../src/index.ts'
-import { DELETE, type Entry, PUT } from '../reference/entry.ts'
+import { type Entry, PUT } from '../reference/entry.ts'
 import { join } from '../reference/little-endian.ts'
 import { decodeHeader, encodeSegment } from '../reference/log-segment.ts'
 import { CrashFileSystem } from '../support/crash-file-system.ts'
@@ -18,7 +18,6 @@ import {
   flipped,
   isLog,
   replaced,
-  sameFiles,
   truncated,
 } from '../support/crashed-store.ts'
 import { seededRandom, testSeed } from '../support/seed.ts'
@@ -382,24 +381,6 @@ describe('engine/recovery', function () {
     it('does not mind what lies behind the last value that counts [LOG-6]', async () => {
       const crashed = await crashedStore((store) => large(store, true))
       await expectCommits(extended(crashed.files, VALUES, new Uint8Array(999)), crashed, 4)
-    })
-  })
-
-  describe('files of the future', () => {
-    it('refuses an unknown version or kind of entry and changes nothing [REC-9, LOG-5]', async () => {
-      const crashed = await crashedStore(halfSynced)
-      const header = decodeHeader(bytesOf(crashed.files, LOG))
-      const record = { key: join([97]), sequence: 1, timestamp: 0, value: join([98]) }
-      for (const kind of [4, 5, 6]) {
-        const frame = { records: [{ ...record, kind }], synced: undefined, valueBytes: 0 }
-        const bytes = encodeSegment(header, [frame])
-        await expectRefused(replaced(crashed.files, LOG, bytes), 'FORMAT')
-      }
-      const known = { records: [{ ...record, kind: DELETE, value: join() }] }
-      const frame = { ...known, synced: undefined, valueBytes: 0 }
-      const files = replaced(crashed.files, LOG, encodeSegment(header, [frame]))
-      expect(sameFiles(files, crashed.files)).to.equal(false)
-      expect(await contentOfFiles(files)).to.deep.equal(new Map())
     })
   })
 })
