@@ -131,7 +131,7 @@ export class Background implements FlushState {
       return
     }
     const error = asSedgeError(result.error)
-    if (error.code === 'CORRUPTION' && flush.segment.writer !== undefined) {
+    if (flush.segment.writer !== undefined && isUnreadable(error, flush.segment)) {
       this.#store.reportError(error)
       this.#flushFromMemory(flush, job)
       return
@@ -317,4 +317,9 @@ export class Background implements FlushState {
     }
     this.#flushes.clear()
   }
+}
+
+/** Whether the log cannot be read back: it is damaged, or the system does not give it. */
+function isUnreadable(error: SedgeError, { number }: LiveSegment): boolean {
+  return error.code === 'CORRUPTION' || (error.code === 'IO' && error.file === logFileName(number))
 }

@@ -41,7 +41,6 @@ describe('engine/background', function () {
     'syncing the table': [['sync'], 'EIO', /\.tmp$/],
     'renaming the table': [['rename'], 'EACCES', /\.tmp$/],
     'syncing the directory': [['syncDirectory'], 'EIO'],
-    'reading the log': [['open read'], 'EACCES', /\.log$/],
     'looking at the directory before the edit': [['list'], 'EMFILE'],
     'writing the edit without space': [['write'], 'ENOSPC', /MANIFEST/],
   }
@@ -128,25 +127,37 @@ describe('engine/background', function () {
     expect(await contentOfFiles(filesOf(store.inner))).to.deep.equal(new Map([['a', '1']]))
   })
 
-  it('flushes from memory what does not read back from the log [LOG-3, ERR-6]', async () => {
-    const store = await faultyStore()
-    fill(store, 3)
-    store.db.putSync('large', 'l'.repeat(70_000))
-    const [log = ''] = store.names('.log')
-    const file = store.inner.open(`${STORE}/${log}`, 'readwrite')
-    file.write(Uint8Array.of(0xff), 200)
-    file.close()
-    await store.db.flush()
-    const errors = store.events.flatMap((event) => (event.type === 'error' ? [event.error] : []))
-    expect(errors.length).to.equal(1)
-    expect(errors[0]).to.include({ code: 'CORRUPTION', file: log })
-    expect(store.db.stats()).to.include({ tables: 1, state: 'open', lastError: undefined })
-    expect((await store.db.get('k0000'))?.length).to.equal(1000)
-    expect((await store.db.get('large'))?.length).to.equal(70_000)
-    expect((await store.db.verify()).problems).to.deep.equal([])
-    await store.db.close()
-    expect((await contentOfFiles(filesOf(store.inner))).size).to.equal(4)
-  })
+  const losses: Readonly<Record<string, (store: FaultyStore, path: string) => void>> = {
+    'is damaged': ({ inner }, path) => {
+      const file = inner.open(path, 'readwrite')
+      file.write(Uint8Array.of(0xff), 200)
+      file.close()
+    },
+    'is cut short': ({ inner }, path) => inner.open(path, 'readwrite').truncate(500),
+    'is gone': ({ inner }, path) => inner.remove(path),
+    'is not given': ({ failWith }) => failWith(failing(['read', 'open read'], 'EIO', /\.log$/)),
+  }
+  for (const [what, lose] of Object.entries(losses)) {
+    it(`flushes from memory when the log ${what} [LOG-3, ERR-4, ERR-6]`, async () => {
+      const store = await faultyStore()
+      fill(store, 3)
+      store.db.putSync('large', 'l'.repeat(70_000))
+      const [log = ''] = store.names('.log')
+      lose(store, `${STORE}/${log}`)
+      await store.db.flush()
+      const errors = store.events.flatMap((event) => (event.type === 'error' ? [event.error] : []))
+      expect(errors[0]).to.have.property('file', log)
+      expect(errors[0]?.code).to.equal(
+        what === 'is gone' || what === 'is not given' ? 'IO' : 'CORRUPTION',
+      )
+      expect(store.db.stats()).to.include({ tables: 1, state: 'open' })
+      expect((await store.db.get('k0000'))?.length).to.equal(1000)
+      expect((await store.db.get('large'))?.length).to.equal(70_000)
+      expect((await store.db.verify()).problems).to.deep.equal([])
+      await store.db.close()
+      expect((await contentOfFiles(filesOf(store.inner))).size).to.equal(4)
+    })
+  }
 
   it('flushes what a crash left before it accepts a write, or does not open [REC-5, REC-4]', async () => {
     const store = await faultyStore()
