@@ -199,12 +199,13 @@ export class Background implements FlushState {
     store.flushes++
     store.tableBytesWritten += output.bytesWritten
     store.version = store.manifest?.version ?? store.version
-    const { number, valueBytes } = segment
+    const { number, valueBytes, writer } = segment
+    const hasValues = valueBytes > 0 || writer?.values !== undefined
     store.chain.forget(segment)
     if (!this.#showTables()) return false
     store.chain.dispose(segment)
     store.remover.remove(logFileName(number))
-    if (valueBytes > 0) store.remover.remove(valueFileName(number))
+    if (hasValues) store.remover.remove(valueFileName(number))
     this.#told(flush, output)
     return true
   }

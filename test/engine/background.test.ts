@@ -159,6 +159,20 @@ describe('engine/background', function () {
     })
   }
 
+  it('removes the value file of a segment whose only large value could not be written [DUR-9]', async () => {
+    const store = await faultyStore()
+    store.failWith(failing(['write'], 'ENOSPC', /\.val$/))
+    const error = await rejection(store.db.put('large', 'l'.repeat(70_000)))
+    expect(error).to.have.property('code', 'FULL')
+    store.heal()
+    await store.db.put('small', 's')
+    await store.db.flush()
+    await until(() => store.names('.log').length === 0)
+    expect(store.names('.val')).to.deep.equal([])
+    expect(await readStore(store.db)).to.deep.equal(new Map([['small', 's']]))
+    await store.db.close()
+  })
+
   it('flushes what a crash left before it accepts a write, or does not open [REC-5, REC-4]', async () => {
     const store = await faultyStore()
     fill(store, 3)
