@@ -34,9 +34,13 @@ interface Recording {
 
 async function record(random: Random): Promise<Recording> {
   const fs = new JournalFileSystem<Note>(new MemoryFileSystem())
-  const workload = new Workload(storeOptions(fs), random, {
-    onNote: (note) => fs.note(note),
+  const options = storeOptions(fs, 1, {
+    durability: random.pick(['none', 'process', 'disk']),
+    compression: random.pick(['none', 'lz4']),
+    bloomBitsPerKey: random.pick([0, 10]),
+    maxLevels: random.pick([2, 3, 7]),
   })
+  const workload = new Workload(options, random, { onNote: (note) => fs.note(note) })
   await workload.run()
   const { journal } = fs
   const recording = { journal: [...journal], model: workload.model }

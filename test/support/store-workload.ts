@@ -133,7 +133,7 @@ export class Workload {
 
   async #one(): Promise<void> {
     const random = this.#random
-    const sync = random.chance(0.2)
+    const sync = random.pick([true, false, false, undefined, undefined])
     const kind = random.int(10)
     if (kind < 5) await this.commit([[this.#key(), this.#value()]], sync)
     else if (kind < 7) await this.commit([[this.#key(), undefined]], sync)
@@ -161,17 +161,23 @@ export class Workload {
   }
 
   /** One commit, a batch or a single call, by the synchronous call or the one with a promise. */
-  async commit(changes: readonly Change[], sync: boolean): Promise<void> {
+  async commit(changes: readonly Change[], sync: boolean | undefined): Promise<void> {
     if (!this.isOpen) return
     const { model } = this
     const commit = model.add(changes)
     this.#note(commit, 'issued')
     const isSync = this.#random.chance(0.2)
     const write = (): unknown => this.#write(changes, sync, isSync)
-    if (await this.#attempt(write, commit)) this.#note(commit, sync ? 'disk' : 'process')
+    if (await this.#attempt(write, commit)) this.#reached(commit, sync)
   }
 
-  #write(changes: readonly Change[], sync: boolean, isSync: boolean): unknown {
+  /** A commit was acknowledged: at which level follows from the call and the store's options. */
+  #reached(commit: number, sync: boolean | undefined): void {
+    const level = sync === undefined ? this.#options.durability : sync ? 'disk' : 'process'
+    if (level !== 'none') this.#note(commit, level ?? 'process')
+  }
+
+  #write(changes: readonly Change[], sync: boolean | undefined, isSync: boolean): unknown {
     const { db } = this
     const [first, ...others] = changes
     if (first === undefined || others.length > 0) {
@@ -214,7 +220,7 @@ export class Workload {
     const commit = model.add(keys.map((key) => [key, undefined]))
     this.#note(commit, 'issued')
     const clear = (): unknown => this.db.clear({ gte: 'k2', lt: 'k6' })
-    if (await this.#attempt(clear, commit)) this.#note(commit, 'process')
+    if (await this.#attempt(clear, commit)) this.#reached(commit, undefined)
   }
 
   #key(): string {
