@@ -6,6 +6,7 @@
  */
 
 import type { WorkerSetup } from '../compaction/worker-setup.ts'
+import { ioError } from '../env/file-io.ts'
 import type { DirectoryLock } from '../env/file-system.ts'
 import { configureWorker } from '../env/worker-pool.ts'
 import { WORKER_SOURCE } from '../env/worker-source.ts'
@@ -248,12 +249,15 @@ export class Engine implements EngineLike {
     this.#writer.seal()
     let charge = 0
     for (const segment of store.chain.segments) charge += segment.charge
-    if (charge > CLOSE_FLUSH_BYTES || store.chain.segments.length > CLOSE_SEGMENTS_MAX) {
-      await this.#flushBeforeClose()
-    }
+    const isMuch = charge > CLOSE_FLUSH_BYTES || store.chain.segments.length > CLOSE_SEGMENTS_MAX
+    if (isMuch || store.hasLostSequences) await this.#flushBeforeClose()
     this.#background.stop()
     this.#writer.finishFailed()
-    await store.chain.syncAsync()
+    try {
+      await store.chain.syncAsync()
+    } catch (error) {
+      throw ioError(error, 'cannot sync', 'the log')
+    }
     await this.#writer.settle()
     const segments = store.chain.segments.map(({ number, length, valueBytes }) => ({
       number,
@@ -264,7 +268,7 @@ export class Engine implements EngineLike {
     store.manifest?.writeClosed(segments)
   }
 
-  /** Only makes the next open quicker: what cannot be flushed stays in the log. */
+  /** Makes the next open quicker, and lost sequences known. What cannot be flushed stays in the log. */
   async #flushBeforeClose(): Promise<void> {
     try {
       await this.#background.waitForFlushes()

@@ -51,6 +51,8 @@ export class Store {
   /** The last sequence given out. */
   sequence: number
   state: Stats['state'] = 'open'
+  /** Sequences were given to writes that have failed: no log tells of them. */
+  hasLostSequences = false
   /** Why the state is `failed`. */
   failure: SedgeError | undefined
   lastError: SedgeError | undefined

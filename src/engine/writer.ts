@@ -359,6 +359,7 @@ export class Writer {
     const reason = definite(ioError(error, 'cannot write', file))
     const isFull = isNoSpace(error) || reason.code === 'FULL'
     let told = reason
+    store.hasLostSequences = true
     try {
       store.chain.fail()
       if (open !== undefined) this.#host.sealed()

@@ -314,6 +314,34 @@ describe('engine/opening', () => {
     }
   })
 
+  it('gives the sequences of writes that have failed to nobody [ORD-7, DUR-9]', async () => {
+    const store = await faultyStore()
+    await store.db.put('a', '1')
+    store.failWith(failing(['write'], 'ENOSPC', /\.log$/))
+    const lost = store.db.put('b', '2')
+    const sequence = (await store.db.getEntry('b'))?.sequence ?? 0
+    expect(sequence).to.be.greaterThan(1)
+    expect(await rejection(lost)).to.have.property('code', 'FULL')
+    store.heal()
+    await store.db.close()
+    const db = await open(STORE, storeOptions(store.inner, 2))
+    expect(db.stats().recovery.cleanClose).to.equal(true)
+    await db.put('c', '3')
+    expect((await db.getEntry('c'))?.sequence).to.be.greaterThan(sequence)
+    await db.close()
+  })
+
+  it('says IO when the log cannot be synced at close, and has it there at the next open [DUR-7, ERR-1]', async () => {
+    const store = await faultyStore()
+    await store.db.put('a', '1')
+    store.failWith(failing(['sync'], 'EIO', /\.log$/))
+    expect(await rejection(store.db.close())).to.have.property('code', 'IO')
+    const db = await open(STORE, storeOptions(store.inner, 2))
+    expect(db.stats().recovery.cleanClose).to.equal(false)
+    expect(await db.get('a')).to.equal('1')
+    await db.close()
+  })
+
   it('opens a store in a directory of the machine twice only one after the other [REC-7]', async () => {
     const path = join(tempDirectory(), 'store')
     mkdirSync(path)
