@@ -7,7 +7,8 @@
  *
  * Why two compactions that share no table have outputs that do not overlap: the inputs of each are all tables of
  * its level in their range, the overlaps are all tables of the next level in that range. Were the ranges of two such
- * sets to meet, one would hold a table that belongs to the other as well.
+ * sets to meet, one would hold a table that belongs to the other as well, or one would lie in a gap between tables of
+ * the other, where `isBetweenBusy` sees it.
  */
 import { compareBytes } from '../util/bytes.ts'
 import type { TableMeta } from '../version/table-meta.ts'
@@ -21,6 +22,10 @@ export const LEVEL0_TABLES = 4
 const MOVE_OVERLAP_TABLES_MAX = 20
 /** How much a step of a manual compaction takes from its level, in tables. */
 const MANUAL_STEP_TABLES = 8
+/** A table below this part of `tableBytes` is small. */
+const SMALL_PART = 8
+/** So many small tables in a row are made one. */
+const SMALL_ROW = 8
 
 export interface PickerConfig {
   /** Limit of level 1 in bytes. */
@@ -50,7 +55,7 @@ export interface Compaction {
   readonly bottommost: boolean
   /** Bytes of all inputs and overlaps: at most about what is written. */
   readonly outputBytes: number
-  readonly reason: 'level0' | 'size' | 'manual'
+  readonly reason: 'level0' | 'size' | 'small' | 'manual'
 }
 
 /** The numbers of all tables that a compaction reads: they are busy while it runs. */
@@ -70,14 +75,14 @@ export function pickCompaction(
   busy: ReadonlySet<number>,
 ): Compaction | undefined {
   for (const level of dueLevels(version, config, busy)) {
-    const groups = level === 0 ? level0Groups(version) : byOverlap(version, level)
+    const groups = level === 0 ? level0Groups(version, config) : byOverlap(version, level)
     for (const inputs of groups) {
       const reason = level === 0 ? 'level0' : 'size'
       const compaction = planDown(version, config, busy, inputs, reason)
       if (compaction !== undefined) return compaction
     }
   }
-  return undefined
+  return pickSmall(version, config, busy)
 }
 
 /** The levels over their limits, the most urgent first [CMP-1, CMP-2]. */
@@ -97,29 +102,89 @@ function lastLevel(version: Version, config: PickerConfig): number {
   return Math.min(config.maxLevels, version.levels.length) - 1
 }
 
-/** The tables of level 0 in groups that do not overlap each other, the one with the oldest table first [CMP-3]. */
-function level0Groups(version: Version): TableMeta[][] {
+/** The tables of level 0 in groups that do not overlap each other, the one with the oldest table first [CMP-3, CMP-13]. */
+function level0Groups(version: Version, config: PickerConfig): TableMeta[][] {
   const left = new Set(version.levels[0]!)
   const groups: TableMeta[][] = []
   for (const oldest of version.levels[0]!.toReversed()) {
     if (!left.has(oldest)) continue
-    const group = level0Group(version, oldest)
+    const group = level0Group(version, [oldest])
     for (const table of group) left.delete(table)
     groups.push(group)
   }
-  return groups
+  return joined(version, config, groups)
 }
 
-/** All tables of level 0 that overlap `start`, directly or through others, newest first. */
-function level0Group(version: Version, start: TableMeta): TableMeta[] {
+/** Groups of level 0 that can go down together at little cost are made one. */
+function joined(version: Version, config: PickerConfig, groups: TableMeta[][]): TableMeta[][] {
+  let [first = [], ...rest] = groups
+  for (const group of rest) {
+    if (first.includes(group[0]!)) continue
+    const both = level0Group(version, [...first, ...group])
+    const { smallest, largest } = rangeOf(both)
+    const bytes = bytesOf(both) + bytesOf(version.overlapping(1, smallest, largest))
+    if (bytes <= config.tableBytes / 2) first = both
+  }
+  return [first, ...rest.filter((group) => !first.includes(group[0]!))]
+}
+
+/** All tables of level 0 that overlap those of `start`, directly or through others, newest first. */
+function level0Group(version: Version, start: readonly TableMeta[]): TableMeta[] {
   const tables = version.levels[0]!
-  let group = [start]
+  let group = [...start]
   for (;;) {
     const { smallest, largest } = rangeOf(group)
     const wider = tables.filter((table) => overlaps(table, smallest, largest))
     if (wider.length === group.length) return wider
     group = wider
   }
+}
+
+/** A row of small tables of one level, to be made one [CMP-14]. */
+function pickSmall(
+  version: Version,
+  config: PickerConfig,
+  busy: ReadonlySet<number>,
+): Compaction | undefined {
+  for (let level = 1; level <= lastLevel(version, config); level++) {
+    let row: TableMeta[] = []
+    for (const table of version.levels[level]!) {
+      const isSmall = table.size * SMALL_PART < config.tableBytes && !busy.has(table.number)
+      row = isSmall ? [...row, table] : []
+      if (row.length < SMALL_ROW) continue
+      const plan = planSmall(version, busy, row)
+      if (plan !== undefined) return plan
+      row = row.slice(1)
+    }
+  }
+  return undefined
+}
+
+/** `undefined` when something that runs may write between the tables of the row. */
+function planSmall(
+  version: Version,
+  busy: ReadonlySet<number>,
+  row: readonly TableMeta[],
+): Compaction | undefined {
+  const { level } = row[0]!
+  const { smallest, largest } = rangeOf(row)
+  const above = version.overlapping(level - 1, smallest, largest)
+  if (above.some((table) => busy.has(table.number))) return undefined
+  return planWithin(version, row, 'small')
+}
+
+/** A compaction that leaves its tables in their level. */
+function planWithin(
+  version: Version,
+  inputs: readonly TableMeta[],
+  reason: Compaction['reason'],
+): Compaction {
+  const { level } = inputs[0]!
+  const { smallest, largest } = rangeOf(inputs)
+  const bottommost = version.isBottommostFor(level, smallest, largest)
+  const outputBytes = bytesOf(inputs)
+  const levels = { level, outputLevel: level }
+  return { kind: 'merge', ...levels, inputs, overlaps: [], bottommost, outputBytes, reason }
 }
 
 /** The tables of a level one by one, those with the least overlap for their size first [CMP-4]. */
@@ -146,12 +211,28 @@ function planDown(
   const below = version.overlapping(outputLevel, smallest, largest)
   const all = [...inputs, ...below]
   if (all.some((table) => busy.has(table.number))) return undefined
+  if (isBetweenBusy(version, busy, outputLevel, smallest, largest)) return undefined
   const whole = rangeOf(all)
   const bottommost = version.isBottommostFor(outputLevel, whole.smallest, whole.largest)
   const isMove = all.length === 1 && isMovable(version, config, inputs[0]!, bottommost)
   const kind = isMove ? 'move' : 'merge'
   const outputBytes = bytesOf(all)
   return { kind, level, outputLevel, inputs, overlaps: below, bottommost, outputBytes, reason }
+}
+
+/** Whether the tables right before and right behind a range are both busy: they may be about to become one. */
+function isBetweenBusy(
+  version: Version,
+  busy: ReadonlySet<number>,
+  level: number,
+  smallest: Uint8Array,
+  largest: Uint8Array,
+): boolean {
+  if (busy.size === 0) return false
+  const before = version.overlapping(level, undefined, smallest).at(-1)
+  const behind = version.overlapping(level, largest, undefined)[0]
+  if (before === undefined || behind === undefined) return false
+  return busy.has(before.number) && busy.has(behind.number)
 }
 
 /** Whether a table that overlaps nothing in the next level may go there as it is [CMP-7]. */
@@ -254,7 +335,7 @@ function manualCompaction(
 ): Compaction | undefined {
   if (state.level === state.target) return planRewrite(version, busy, left[0]!)
   if (state.level === 0) {
-    return planDown(version, config, busy, level0Group(version, left.at(-1)!), 'manual')
+    return planDown(version, config, busy, level0Group(version, left.slice(-1)), 'manual')
   }
   const several = manualRun(version, config, left)
   const plan = planDown(version, config, busy, several, 'manual')
@@ -283,12 +364,7 @@ function planRewrite(
   busy: ReadonlySet<number>,
   table: TableMeta,
 ): Compaction | undefined {
-  if (busy.has(table.number)) return undefined
-  const { level, smallest, largest, size } = table
-  const bottommost = version.isBottommostFor(level, smallest, largest)
-  const levels = { level, outputLevel: level }
-  const tables = { inputs: [table], overlaps: [] }
-  return { kind: 'merge', ...levels, ...tables, bottommost, outputBytes: size, reason: 'manual' }
+  return busy.has(table.number) ? undefined : planWithin(version, [table], 'manual')
 }
 
 function bytesOf(tables: readonly TableMeta[]): number {

@@ -246,11 +246,11 @@ export class Engine implements EngineLike {
   /** Leaves everything on disk, and a statement that says so. */
   async #closeWriting(): Promise<void> {
     const store = this.#store
+    const isSmall = this.#isLogSmall() && !store.hasLostSequences
+    // Before the seal, which would begin a flush that the end of closing may or may not let through.
+    if (isSmall) this.#background.stop()
     this.#writer.seal()
-    let charge = 0
-    for (const segment of store.chain.segments) charge += segment.charge
-    const isMuch = charge > CLOSE_FLUSH_BYTES || store.chain.segments.length > CLOSE_SEGMENTS_MAX
-    if (isMuch || store.hasLostSequences) await this.#flushBeforeClose()
+    if (!isSmall) await this.#flushBeforeClose()
     this.#background.stop()
     this.#writer.finishFailed()
     try {
@@ -266,6 +266,14 @@ export class Engine implements EngineLike {
     }))
     this.#keepSequence()
     store.manifest?.writeClosed(segments)
+  }
+
+  /** Whether the next open can replay the log in no time. */
+  #isLogSmall(): boolean {
+    const { segments } = this.#store.chain
+    let charge = 0
+    for (const segment of segments) charge += segment.charge
+    return charge <= CLOSE_FLUSH_BYTES && segments.length <= CLOSE_SEGMENTS_MAX
   }
 
   /** Makes the next open quicker, and lost sequences known. What cannot be flushed stays in the log. */
