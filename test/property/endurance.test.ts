@@ -1,4 +1,5 @@
 /** What blocks for ever, or takes all memory, in stores that are not built for it. */
+import { readdirSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
@@ -183,6 +184,30 @@ describe('property/endurance', function () {
     expect(values.length).to.equal(100_000)
     expect(values.slice(0, 50_000).every((value) => value === 'v')).to.equal(true)
     expect(values.slice(50_000).every((value) => value === undefined)).to.equal(true)
+    await db.close()
+  })
+
+  it('leaves no file handle and no file behind in three hundred openings [API-21]', async () => {
+    const path = tempDirectory()
+    const handles = (): number => {
+      return process.platform === 'linux' ? readdirSync('/proc/self/fd').length : 0
+    }
+    let before = 0
+    for (let opening = 0; opening < 300; opening++) {
+      const db = await open(path, SMALL)
+      await db.put(keyOf(opening), `${opening}`)
+      if (opening % 10 === 0)
+        expect((await db.getEntry(keyOf(opening)))?.value).to.equal(`${opening}`)
+      await db.close()
+      if (opening === 20) before = handles()
+    }
+    expect(handles()).to.be.at.most(before)
+    const db = await open(path)
+    expect(await db.keys().all()).to.have.length(300)
+    // Compactions had no time in such short openings.
+    const isTidy = (): boolean => readdirSync(path).length <= 24
+    for (let turn = 0; turn < 500 && !isTidy(); turn++) await sleep(10)
+    expect(isTidy(), `${readdirSync(path)}`).to.equal(true)
     await db.close()
   })
 
