@@ -2,6 +2,7 @@
 import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
 import { OPTION_SETS, runModel } from '../support/model-run.ts'
+import type { AnyDatabase } from '../support/operation-reads.ts'
 import { eachRuntime, runScript } from '../support/runtimes.ts'
 import { testSeed } from '../support/seed.ts'
 
@@ -45,8 +46,38 @@ describe('property/model', () => {
     }
   })
 
+  it('sees a store that loses a value, and shows the few operations that it takes', async () => {
+    const options = OPTION_SETS[0]!
+    const run = { seed: 5, steps: 3000, options, place: 'memory' as const, wrap: forgetful }
+    let message = ''
+    try {
+      await runModel(run)
+    } catch (error) {
+      message = (error as Error).message
+    }
+    expect(message).to.match(
+      /^seed=5 place=memory options=\{"compression.* step=\d+ of 3000: Error/,
+    )
+    expect(Number(/fails with (\d+) operations/.exec(message)?.[1])).to.be.at.most(8)
+  })
+
   eachRuntime('agrees on disk, with the worker and without [API-8, DUR-7]', (runtime) => {
     const args = [testSeed(), 4, 5000].map(String)
     expect(runScript(runtime, CHILD, { args })).to.equal('agreed\n')
   })
 })
+
+/** A store in which a key of five bytes is never found by `getSync`. */
+function forgetful(db: AnyDatabase): AnyDatabase {
+  return new Proxy(db, {
+    get(target, name: keyof AnyDatabase) {
+      const member: unknown = target[name]
+      if (typeof member !== 'function') return member
+      const call = member.bind(target) as (...given: unknown[]) => unknown
+      if (name !== 'getSync') return call
+      return (...given: unknown[]) => {
+        return (given[0] as string | Uint8Array).length === 5 ? undefined : call(...given)
+      }
+    },
+  })
+}

@@ -7,6 +7,7 @@
  */
 import { rmSync } from 'node:fs'
 import { MemoryFileSystem, type OpenOptions, open, type StoreEvent } from '../../src/index.ts'
+import type { AnyDatabase } from './operation-reads.ts'
 import { OperationRunner, type RunnerTarget } from './operation-runner.ts'
 import { type Operation, type OperationOptions, operations } from './random-operations.ts'
 import { reduceOperations } from './reduce-operations.ts'
@@ -25,6 +26,8 @@ export interface ModelRun {
   /** `'disk'`: a temporary directory. */
   readonly place: 'memory' | 'disk'
   readonly operations?: OperationOptions
+  /** Puts something else in the place of the store: to see that the model sees it. */
+  readonly wrap?: (db: AnyDatabase) => AnyDatabase
 }
 
 const KIB = 1024
@@ -86,7 +89,10 @@ async function runOnce(run: ModelRun, steps: number, next: () => Operation): Pro
   }
 }
 
-function makeTarget({ options, place }: ModelRun): { target: RunnerTarget; remove(): void } {
+function makeTarget({ options, place, wrap = asIs }: ModelRun): {
+  target: RunnerTarget
+  remove(): void
+} {
   const errors: unknown[] = []
   const onEvent = (event: StoreEvent): void => {
     if (event.type === 'error') errors.push(event.error)
@@ -103,7 +109,7 @@ function makeTarget({ options, place }: ModelRun): { target: RunnerTarget; remov
   if (place === 'disk') {
     const path = tempDirectory()
     return {
-      target: { open: () => open(path, common), time: undefined },
+      target: { open: async () => wrap(await open(path, common)), time: undefined },
       remove: () => rmSync(path, { recursive: true, force: true }),
     }
   }
@@ -112,10 +118,14 @@ function makeTarget({ options, place }: ModelRun): { target: RunnerTarget; remov
   const injected = { fs, clock: () => time.now, workers: 0 } as const
   return {
     target: {
-      open: () => open('/store', { ...common, ...injected }),
+      open: async () => wrap(await open('/store', { ...common, ...injected })),
       time,
       closed: () => check(fs.list('/store')),
     },
     remove: () => {},
   }
+}
+
+function asIs(db: AnyDatabase): AnyDatabase {
+  return db
 }
