@@ -1,7 +1,7 @@
 /**
- * Mocha's `spec` reporter, with two additions for scripts/test.mjs: it leaves its counts as JSON in the file named by
- * SEDGE_TEST_COUNTS, so that several runs can be added up, and it ends a process that something keeps alive after
- * the last test. CommonJS, because that is how mocha loads a reporter by its path.
+ * Mocha's `spec` reporter, with two additions for scripts/test.mjs: it leaves its counts and what failed as JSON in the
+ * file named by SEDGE_TEST_COUNTS, so that several runs can be added up, and it ends a process that something keeps
+ * alive after the last test. CommonJS, because that is how mocha loads a reporter by its path.
  */
 const { writeFileSync } = require('node:fs')
 const { reporters, Runner } = require('mocha')
@@ -11,9 +11,13 @@ const LINGER_MS_MAX = 20_000
 class SpecWithCounts extends reporters.Spec {
   constructor(runner, options) {
     super(runner, options)
+    const failures = []
+    runner.on(Runner.constants.EVENT_TEST_FAIL, (test, error) => {
+      failures.push(`${test.fullTitle()}: ${error?.message ?? error}`)
+    })
     runner.once(Runner.constants.EVENT_RUN_END, () => {
-      const { passes, failures, pending } = this.stats
-      const counts = { passed: passes, failed: failures, skipped: pending }
+      const { passes, failures: failed, pending } = this.stats
+      const counts = { passed: passes, failed, skipped: pending, failures }
       writeFileSync(process.env.SEDGE_TEST_COUNTS, JSON.stringify(counts))
       setTimeout(endLingering, LINGER_MS_MAX).unref()
     })

@@ -21,10 +21,14 @@ const SLOW_RUN_MS_MAX = 120 * MINUTE_MS
 
 const total = { passed: 0, failed: 0, skipped: 0 }
 
-function add({ passed = 0, failed = 0, skipped = 0 }) {
+/** What failed, to be said again at the end of a long output. */
+const allFailures = []
+
+function add({ passed = 0, failed = 0, skipped = 0, failures = [] }) {
   total.passed += passed
   total.failed += failed
   total.skipped += skipped
+  allFailures.push(...failures)
 }
 
 async function main() {
@@ -109,5 +113,6 @@ if (total.passed + total.failed === 0) {
   add({ failed: 1 })
 }
 const { passed, failed, skipped } = total
+for (const failure of allFailures) console.log(`\nfailed: ${failure.slice(0, 1000)}`)
 console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`)
 process.exitCode = failed > 0 ? 1 : 0
