@@ -13,6 +13,7 @@ import type { Kernel, Need } from '../kernel/kernel.ts'
 import { TableHandle } from '../kernel/table-handle.ts'
 import type { BlockSource } from '../kernel/view.ts'
 import { readChunks } from '../util/value-chunks.ts'
+import { BLOCK_TRAILER_BYTES, BlockCodec, isSealed } from './block-decoder.ts'
 import {
   decodeLayout,
   TABLE_FOOTER_BYTES,
@@ -46,8 +47,6 @@ export interface TableFilesOptions {
   readonly filesMax: number
 }
 
-const BLOCK_TRAILER_BYTES = 16
-const CODEC_ZSTD = 2
 /** A block holds one entry beyond its closing weight at most: key and inline value at their largest. */
 const ZSTD_CONTENT_MAX = 2 * 1024 * 1024
 
@@ -228,10 +227,11 @@ export class TableFiles implements BlockSource {
     }
   }
 
-  /** The content of a block that is zstd, `undefined` for others. */
+  /** The content of a sealed block that is zstd, `undefined` for others: of damage the kernel has the last word. */
   #unzstd(table: OpenTable, block: Uint8Array, offset: number): Uint8Array | undefined {
     const payload = block.length - BLOCK_TRAILER_BYTES
-    if (payload <= 0 || block[payload] !== CODEC_ZSTD) return undefined
+    if (payload <= 0 || block[payload] !== BlockCodec.zstd) return undefined
+    if (!isSealed(block, table.identity, offset)) return undefined
     const view = new DataView(block.buffer, block.byteOffset + payload)
     const size = view.getUint32(4, true)
     const { unzstd } = this.#options

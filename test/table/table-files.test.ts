@@ -187,8 +187,9 @@ describe('table/table-files', () => {
     const block = (content: number): Uint8Array =>
       sealBlock(new Uint8Array(content), tableIdentity(STORE_ID, 9), 100, packed)
     const bytes = block(1000).length
-    const outcome = (content: number, unzstd: TableFilesOptions['unzstd']): unknown => {
+    const outcome = (content: number, unzstd: TableFilesOptions['unzstd'], damage = 0): unknown => {
       const file = join(new Uint8Array(100), block(content))
+      file[100]! ^= damage
       if (memory.status('/000009.sst') !== undefined) memory.remove('/000009.sst')
       writeFile(memory, '/000009.sst', file)
       const files = filesOf({ unzstd })
@@ -206,6 +207,10 @@ describe('table/table-files', () => {
     let asked = 0
     const count = (): Uint8Array => new Uint8Array(++asked)
     expect(outcome(2 * 1024 * 1024 + 1, count)).to.equal('CORRUPTION')
+    expect(asked).to.equal(0)
+    // Damage is never taken for a codec, and never handed to one.
+    expect(outcome(1000, undefined, 1)).to.equal('CORRUPTION')
+    expect(outcome(1000, count, 1)).to.equal('CORRUPTION')
     expect(asked).to.equal(0)
   })
 
