@@ -27,13 +27,13 @@ export class CaseRun implements Run {
   constructor(shard: Shard, tell: (failure: Failure) => void) {
     this.seed = shard.seed
     this.round = shard.round
-    this.#deadline = shard.deadline ?? Number.POSITIVE_INFINITY
+    this.#deadline = performance.now() + (shard.secondsMax ?? Number.POSITIVE_INFINITY) * 1000
     this.#isChosen = chooser(shard)
     this.#tell = tell
   }
 
   get isOver(): boolean {
-    return this.failures.length >= FAILURES_MAX || Date.now() >= this.#deadline
+    return this.failures.length >= FAILURES_MAX || performance.now() >= this.#deadline
   }
 
   wants(index: number): boolean {

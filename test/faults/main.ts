@@ -54,7 +54,7 @@ async function soak(dimensions: readonly Dimension[], request: Arguments): Promi
 
 async function once(dimensions: readonly Dimension[], request: Request): Promise<void> {
   const start = performance.now()
-  const shards = planOf(dimensions, request, Date.now())
+  const shards = planOf(dimensions, request)
   const tallies = new Map<string, Tally>()
   for (const dimension of dimensions) {
     const shardsLeft = shards.filter(({ name }) => name === dimension.name).length

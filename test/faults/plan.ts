@@ -26,8 +26,8 @@ export interface Shard {
   readonly chosen: number
   readonly cases: number
   readonly caseIndex: number | undefined
-  /** Milliseconds since the epoch. No case begins later. */
-  readonly deadline: number | undefined
+  /** From its start; no case begins later. */
+  readonly secondsMax: number | undefined
   /** Seconds that it may take, for the order of work. */
   readonly cost: number
 }
@@ -36,39 +36,66 @@ export interface Shard {
 const SHARD_SECONDS = 20
 /** Of a budget, what the starts of processes and wrong estimates may take. */
 const RESERVE = 0.15
-export const QUICK_SECONDS = 70
+const QUICK_SECONDS = 70
+/** Dimensions of which a quick run has a certain number of cases may take so many times their part. */
+const FIXED_PATIENCE = 3
 
-export function planOf(
-  dimensions: readonly Dimension[],
-  request: Request,
-  now: number,
-): readonly Shard[] {
+export function planOf(dimensions: readonly Dimension[], request: Request): readonly Shard[] {
   const { mode, processes } = request
-  const seconds = mode === 'quick' ? QUICK_SECONDS : request.seconds
   const isLimited = mode === 'quick' || mode === 'budget'
-  const total = dimensions.reduce((sum, one) => sum + one.seconds, 0)
-  const share = isLimited ? Math.min(1, (seconds * processes * (1 - RESERVE)) / total) : 1
-  const deadline = isLimited ? now + seconds * 1000 : undefined
-  const shards = dimensions.flatMap((dimension) => shardsOf(dimension, request, share, deadline))
-  return shards.sort((a, b) => b.cost - a.cost)
+  const seconds = mode === 'quick' ? QUICK_SECONDS : request.seconds
+  const budget = seconds * processes * (1 - RESERVE)
+  const shares = sharesOf(dimensions, mode, isLimited ? budget : Number.POSITIVE_INFINITY)
+  const shards = dimensions.flatMap((one) => shardsOf(one, request, shares.get(one.name) ?? 1))
+  shards.sort((a, b) => b.cost - a.cost)
+  if (!isLimited) return shards
+  // Each has its part of the time, so that the last are not left without any on a slow machine.
+  const work = shards.reduce((sum, { cost }) => sum + cost, 0)
+  const fixed = new Set(dimensions.filter((one) => quickOf(one, mode)).map(({ name }) => name))
+  return shards.map((shard) => {
+    const patience = fixed.has(shard.name) ? FIXED_PATIENCE : 1
+    return { ...shard, secondsMax: (shard.cost * budget * patience) / work }
+  })
 }
 
-function shardsOf(
-  dimension: Dimension,
-  request: Request,
-  share: number,
-  deadline: number | undefined,
-): Shard[] {
+/** How many cases a quick run must have, if that is said. */
+function quickOf({ quickCases }: Dimension, mode: Request['mode']): number | undefined {
+  return mode === 'quick' ? quickCases : undefined
+}
+
+/** The part of each dimension's cases that fits the budget, in seconds of one core. */
+function sharesOf(
+  dimensions: readonly Dimension[],
+  mode: Request['mode'],
+  budget: number,
+): Map<string, number> {
+  const shares = new Map<string, number>()
+  let left = budget
+  let others = 0
+  for (const dimension of dimensions) {
+    const { name, floor, cases = floor, seconds } = dimension
+    const quick = quickOf(dimension, mode)
+    if (quick === undefined) others += seconds
+    else {
+      shares.set(name, quick / cases)
+      left -= (seconds * quick) / cases
+    }
+  }
+  for (const { name } of dimensions) {
+    if (!shares.has(name)) shares.set(name, Math.max(0, Math.min(1, left / others)))
+  }
+  return shares
+}
+
+function shardsOf(dimension: Dimension, request: Request, share: number): Shard[] {
   const { mode, seed, round, caseIndex } = request
   const { name, floor, cases = floor, seconds, shardsMax = Number.POSITIVE_INFINITY } = dimension
-  const slice = Math.ceil(cases * share)
-  const wanted = mode === 'quick' ? (dimension.quickCases ?? slice) : slice
-  const chosen = Math.max(1, Math.min(cases, wanted))
+  const chosen = Math.max(1, Math.min(cases, Math.round(cases * share)))
   const cost = (seconds * chosen) / cases
   const pieces = Math.min(shardsMax, chosen, Math.ceil(cost / SHARD_SECONDS))
   const shards = mode === 'case' ? 1 : Math.max(1, pieces)
   return Array.from({ length: shards }, (_, shard) => ({
-    ...{ name, seed, round, shard, shards, chosen, cases, deadline },
+    ...{ name, seed, round, shard, shards, chosen, cases, secondsMax: undefined },
     caseIndex: mode === 'case' ? caseIndex : undefined,
     cost: cost / shards,
   }))
