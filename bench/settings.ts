@@ -1,4 +1,5 @@
 /** What all benchmarks go by: how much they do, and the seed of everything random. */
+import type { Shape } from './shapes.ts'
 
 /** `SEDGE_BENCH_SMOKE=1`: everything once, on tiny inputs, to see that it still runs. The times mean nothing then. */
 export const SMOKE: boolean = process.env['SEDGE_BENCH_SMOKE'] === '1'
@@ -9,4 +10,21 @@ export const SEED: number = Number(process.env['SEDGE_SEED'] ?? 1)
 /** One size for measuring, another for the smoke. */
 export function sized(full: number, smoke: number): number {
   return SMOKE ? smoke : full
+}
+
+/** What the driver of whole stores goes by. */
+export interface Settings {
+  /** Entries of a loaded store. */
+  readonly entries: number
+  readonly rounds: number
+  readonly shape: Shape
+  /** What each engine may cache. */
+  readonly cacheBytes: number
+  /** What each engine may hold of writes that are not yet in tables. */
+  readonly writeBufferBytes: number
+  /** Where stores are made and removed again. */
+  readonly directory: string
+  readonly seed: number
+  /** How long each process does its operations before the clock runs, at least. */
+  readonly warmMs: number
 }

@@ -1,0 +1,43 @@
+/** What the driver tells a process to do, and what that answers: one line of JSON each way. */
+import type { Description } from './engine.ts'
+import type { Percentiles } from './histogram.ts'
+import type { Cost } from './meter.ts'
+import type { Shape } from './shapes.ts'
+
+export interface Task {
+  /** The URL of the file of the engine; `undefined` for a process that only prepares, to know what that takes. */
+  readonly engine: string | undefined
+  /** Empty, or with a loaded store if the workloads begin with one. */
+  readonly directory: string
+  /** True to load the store and to bring it into its best form, before the workloads. */
+  readonly load: boolean
+  readonly workloads: readonly string[]
+  readonly shape: Shape
+  readonly entries: number
+  readonly cacheBytes: number
+  readonly writeBufferBytes: number
+  readonly seed: number
+  /** How long operations are done before the clock runs, at least. */
+  readonly warmMs: number
+}
+
+/** What one workload has given. */
+export interface Outcome {
+  readonly workload: string
+  /** Why there is no result: the engine lacks what it takes, or what went wrong. */
+  readonly missing?: string
+  readonly operations: number
+  readonly cost?: Cost
+  readonly percentiles?: Percentiles | undefined
+  /** Nanoseconds for one operation in the process's first ones, before anything was warm. */
+  readonly coldNs?: number
+  /** Space in the directory after the store was closed, where it was. */
+  readonly directoryBytes?: number
+}
+
+export interface Answer {
+  readonly description: Description | undefined
+  readonly outcomes: readonly Outcome[]
+  readonly peakBytes: number | undefined
+  readonly anonymousBytes: number | undefined
+}
