@@ -27,9 +27,10 @@ export class ChainedBatch<K, V> {
     this.#session = session
   }
 
-  /** Operations so far. */
+  /** Operations so far; 0 after `write` or `close`, of the batch or of the store. */
   get length(): number {
-    return this.#operations?.length ?? 0
+    const isOpen = this.#session.phase === 'open'
+    return (isOpen && this.#operations?.length) || 0
   }
 
   /** Adds a put. Throws `TypeError` for a wrong key or value, `CLOSED` after `write` or `close`. */

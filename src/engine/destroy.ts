@@ -7,11 +7,11 @@
  * that the next run knows it.
  */
 import { nodeEnvironment } from '../env/environment.ts'
-import { ioError } from '../env/file-io.ts'
+import { errorCode, ioError } from '../env/file-io.ts'
 import type { FileSystem } from '../env/file-system.ts'
 import { SedgeError } from '../errors.ts'
 import { type FileName, parseFileName } from '../version/file-names.ts'
-import { fileSystemOf, pathArgument } from './store-arguments.ts'
+import { fileSystemOf, fixedPath, pathArgument } from './store-arguments.ts'
 
 export interface DestroyOptions {
   /** For tests: another file system. */
@@ -19,18 +19,20 @@ export interface DestroyOptions {
 }
 
 /**
- * Removes the files of the store in the directory `path`, and the directory if it is empty then. Where there is no store nothing
+ * Removes the files of the store in the directory `path`, and the directory if it is empty then and no link or mount. Where there is no store nothing
  * happens. Rejects with `LOCKED` while the store is open, `IO`.
  */
 export async function destroy(path: string, options?: DestroyOptions): Promise<void> {
   pathArgument(path, 'path')
-  const { fs } = nodeEnvironment({ fs: fileSystemOf(options) })
+  const given = fileSystemOf(options)
+  const { fs } = nodeEnvironment({ fs: given })
+  const directory = fixedPath(path, given)
   try {
-    const status = fs.status(path)
+    const status = fs.status(directory)
     if (status === undefined) return
     if (status.kind !== 'directory') throw new SedgeError('IO', 'the path is not a directory')
-    if (isStore(fs.list(path))) await removeStore(fs, path)
-    if (fs.list(path).length === 0) fs.removeDirectory(path)
+    if (isStore(fs.list(directory))) await removeStore(fs, directory)
+    if (fs.list(directory).length === 0) removeEmpty(fs, directory)
   } catch (error) {
     throw ioError(error, 'cannot destroy', path)
   }
@@ -49,6 +51,18 @@ async function removeStore(fs: FileSystem, path: string): Promise<void> {
     }
   } finally {
     lock.release()
+  }
+}
+
+/** What a system says of a directory that is reached through a link, mounted, or in one that we may not change. */
+const NOT_OURS: readonly string[] = ['ENOTDIR', 'EBUSY', 'EACCES', 'EPERM']
+
+/** The store is gone already: whoever gave it a place of this kind keeps the place. */
+function removeEmpty(fs: FileSystem, directory: string): void {
+  try {
+    fs.removeDirectory(directory)
+  } catch (error) {
+    if (!NOT_OURS.includes(errorCode(error) ?? '')) throw error
   }
 }
 

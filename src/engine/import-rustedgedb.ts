@@ -10,7 +10,7 @@ import { nodeEnvironment } from '../env/environment.ts'
 import { ioError } from '../env/file-io.ts'
 import type { File, FileSystem } from '../env/file-system.ts'
 import { corruption, SedgeError } from '../errors.ts'
-import type { Database } from './database.ts'
+import { Database } from './database.ts'
 import type { BatchOperation } from './database-types.ts'
 import {
   type ForeignRecord,
@@ -18,7 +18,7 @@ import {
   readForeignLog,
   readForeignTable,
 } from './rustedgedb-reader.ts'
-import { fileSystemOf, pathArgument } from './store-arguments.ts'
+import { fileSystemOf, fixedPath, pathArgument } from './store-arguments.ts'
 
 /** What was imported. */
 export interface ImportReport {
@@ -54,8 +54,11 @@ export async function importRustEdgeDB<K, V>(
   options?: ImportOptions,
 ): Promise<ImportReport> {
   pathArgument(directory, 'directory')
-  const { fs } = nodeEnvironment({ fs: fileSystemOf(options) })
-  const run = new Import(fs, directory, db as Database<unknown, unknown>)
+  if (!(db instanceof Database)) throw new TypeError('db must be an open store')
+  const given = fileSystemOf(options)
+  const { fs } = nodeEnvironment({ fs: given })
+  const source = fixedPath(directory, given)
+  const run = new Import(fs, source, db as Database<unknown, unknown>)
   try {
     return await run.run()
   } catch (error) {

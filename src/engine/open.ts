@@ -8,7 +8,7 @@ import { Database } from './database.ts'
 import { Engine } from './engine.ts'
 import type { EngineLike } from './engine-types.ts'
 import { type OpenOptions, type ResolvedOptions, resolveOptions } from './options.ts'
-import { pathArgument } from './store-arguments.ts'
+import { fixedPath, pathArgument } from './store-arguments.ts'
 
 /** What `open` can be called with. */
 export interface Open {
@@ -38,7 +38,7 @@ export function openWith(openEngine: EngineOpener): Open {
     const resolved = resolveOptions(options, environment.totalMemory())
     const keys = codecFor(ownOption(options, 'keyEncoding') ?? 'utf8', 'key')
     const values = codecFor(ownOption(options, 'valueEncoding') ?? 'utf8', 'value')
-    const engine = await openEngine(path, resolved)
+    const engine = await openEngine(fixedPath(path, resolved.fs), resolved)
     return new Database<K, V>({ engine, keys, values, defer: environment.defer })
   }
 }

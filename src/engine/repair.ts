@@ -36,7 +36,7 @@ import {
   surveyStore,
 } from './salvage-survey.ts'
 import { identifyTable, salvageTable } from './salvage-table.ts'
-import { fileSystemOf, pathArgument } from './store-arguments.ts'
+import { fileSystemOf, fixedPath, pathArgument } from './store-arguments.ts'
 
 /** What `repair` found, saved and lost. */
 export interface RepairReport {
@@ -75,11 +75,14 @@ export async function repair(
 ): Promise<RepairReport> {
   pathArgument(source, 'source')
   pathArgument(target, 'target')
-  const env = nodeEnvironment({ fs: fileSystemOf(options) })
+  const fs = fileSystemOf(options)
+  return repairTo(nodeEnvironment({ fs }), fixedPath(source, fs), fixedPath(target, fs))
+}
+
+async function repairTo(env: Environment, source: string, target: string): Promise<RepairReport> {
   await loadChecksums()
-  await checkSource(env.fs, source)
   const log = new SalvageLog()
-  const survey = surveyStore(env.fs, source, log)
+  const survey = await examine(env.fs, source, log)
   const isNew = prepareTarget(env.fs, target)
   const lock = await env.fs.lock(target)
   let done = false
@@ -93,6 +96,15 @@ export async function repair(
     if (!done) clear(env.fs, target)
     lock.release()
     if (!done && isNew) removeEmpty(env.fs, target)
+  }
+}
+
+async function examine(fs: FileSystem, source: string, log: SalvageLog): Promise<Survey> {
+  try {
+    await checkSource(fs, source)
+    return surveyStore(fs, source, log)
+  } catch (error) {
+    throw ioError(error, 'cannot read', source)
   }
 }
 

@@ -1,4 +1,5 @@
 /** What the functions on whole stores (destroy, repair, import) are given, checked. */
+import { absolutePath } from '../env/environment.ts'
 import type { FileSystem } from '../env/file-system.ts'
 import { optionalOptions } from '../util/own-option.ts'
 import { fileSystemOption } from './options.ts'
@@ -18,4 +19,10 @@ export function fileSystemOf(given: unknown): FileSystem | undefined {
     if (name !== 'fs') throw new RangeError(`there is no option named '${name}'`)
   }
   return fileSystemOption(options)
+}
+
+/** Where a store is for as long as the call or the store lasts, whatever becomes of the working directory. */
+export function fixedPath(path: string, fs: FileSystem | undefined): string {
+  // What a relative path means in another file system is that one's affair.
+  return fs === undefined ? absolutePath(path) : path
 }

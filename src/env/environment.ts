@@ -3,6 +3,7 @@
  * any of it: the file system, time, chance and what the machine has [ENV-14 … ENV-17].
  */
 import { availableParallelism } from 'node:os'
+import { isAbsolute, resolve, sep } from 'node:path'
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
 import { markAsUntransferable } from 'node:worker_threads'
 import type { FileSystem } from './file-system.ts'
@@ -55,6 +56,20 @@ export function nodeEnvironment(overrides: EnvironmentOverrides = {}): Environme
     protectBuffer: overrides.protectBuffer ?? protect,
     totalMemory: overrides.totalMemory ?? machineMemory,
     parallelism: overrides.parallelism ?? threadCount,
+  }
+}
+
+/**
+ * `path` from the root, so that it means the same when the working directory is another. Links and `..` in it are left
+ * to the system. As it is where the working directory is gone or refused.
+ */
+export function absolutePath(path: string): string {
+  if (isAbsolute(path)) return path
+  try {
+    // Only Windows has paths that are neither absolute nor below the working directory.
+    return sep === '/' ? `${process.cwd()}/${path}` : resolve(path)
+  } catch {
+    return path
   }
 }
 

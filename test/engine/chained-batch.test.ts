@@ -62,6 +62,15 @@ describe('engine/chained-batch', () => {
     expect(engine.sequence).to.equal(0)
   })
 
+  it('ends with its store [API-10, API-21]', async () => {
+    const { db } = fakeDatabase()
+    const batch = db.batch().put('a', '1')
+    await db.close()
+    expect(batch.length).to.equal(0)
+    await expectCode('CLOSED', () => batch.write())
+    await batch.close()
+  })
+
   it('is closed for an encoder that closes it meanwhile [API-10]', async () => {
     const { db } = fakeDatabase()
     const batch = db.batch()

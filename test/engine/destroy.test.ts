@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { destroy } from '../../src/engine/destroy.ts'
@@ -109,6 +109,33 @@ describe('engine/destroy', () => {
     await db.close()
     await destroy(directory)
     expect(readdirSync(directory)).to.deep.equal(['other'])
+  })
+
+  it('leaves a directory that is reached through a link, for the next store [DES-4]', async () => {
+    const directory = tempDirectory()
+    const link = join(tempDirectory(), 'link')
+    symlinkSync(directory, link)
+    const db = await open(link)
+    await db.put('key', 'value')
+    await db.close()
+    await destroy(link)
+    expect(readdirSync(directory)).to.deep.equal([])
+    const again = await open(link, { errorIfExists: true })
+    expect(await again.get('key')).to.equal(undefined)
+    await again.close()
+  })
+
+  it('leaves a directory that cannot be removed, but tells of a failing disk [DES-4]', async () => {
+    for (const [code, outcome] of Object.entries({ EBUSY: 'done', EACCES: 'done', EIO: 'IO' })) {
+      const { fs } = await writeStore(10)
+      const failing = faultFileSystem(fs, (call) => (call === 'removeDirectory' ? code : undefined))
+      const told = await destroy(STORE, { fs: failing }).then(
+        () => 'done',
+        (error: { code: string }) => error.code,
+      )
+      expect(told, code).to.equal(outcome)
+      expect(fs.list(STORE)).to.deep.equal([])
+    }
   })
 
   it('rejects wrong arguments [ERR-2]', async () => {

@@ -172,6 +172,10 @@ describe('engine/import-rustedgedb', () => {
       'IO',
     )
     expect(await rejection(importRustEdgeDB(1 as never, db))).to.be.instanceOf(TypeError)
+    for (const none of [undefined, null, {}, { batch: () => undefined }]) {
+      const given = importRustEdgeDB(SOURCE, none as never, { fs })
+      expect(await rejection(given)).to.be.instanceOf(TypeError)
+    }
     await db.close()
     expect(await rejection(importRustEdgeDB(SOURCE, db, { fs }))).to.have.property('code', 'CLOSED')
   })

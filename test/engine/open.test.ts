@@ -1,9 +1,12 @@
+import { mkdirSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect } from 'chai'
-import { openWith } from '../../src/engine/open.ts'
+import { open as openStore, openWith } from '../../src/engine/open.ts'
 import type { ResolvedOptions } from '../../src/engine/options.ts'
 import { SedgeError } from '../../src/errors.ts'
 import { caught } from '../support/fake-database.ts'
 import { FakeEngine } from '../support/fake-engine.ts'
+import { tempDirectory } from '../support/temp.ts'
 
 const engine = new FakeEngine()
 const openFake = openWith(async () => engine)
@@ -15,9 +18,9 @@ describe('engine/open', () => {
       given.push([path, options])
       return new FakeEngine()
     })
-    await open('a/b', { durability: 'disk', keyEncoding: 'binary' })
-    await open('c')
-    expect(given.map(([path]) => path)).to.deep.equal(['a/b', 'c'])
+    await open('/a/b', { durability: 'disk', keyEncoding: 'binary' })
+    await open('/c/../c')
+    expect(given.map(([path]) => path)).to.deep.equal(['/a/b', '/c/../c'])
     expect(given.map(([, options]) => options.durability)).to.deep.equal(['disk', 'process'])
     expect(given[1]?.[1].cacheSize).to.be.within(16 * 2 ** 20, 256 * 2 ** 20)
     expect(given[0]?.[1]).not.to.have.property('keyEncoding')
@@ -56,5 +59,25 @@ describe('engine/open', () => {
     const locked = new SedgeError('LOCKED', 'the store is open elsewhere')
     const open = openWith(() => Promise.reject(locked))
     expect(await caught(() => open('p'))).to.equal(locked)
+  })
+
+  it('stays where it is when the process goes to another directory [API-24]', async () => {
+    const [here, before] = [tempDirectory(), process.cwd()]
+    mkdirSync(join(here, 'elsewhere', 'data'), { recursive: true })
+    try {
+      process.chdir(here)
+      const db = await openStore('data', { memtableSize: 65_536 })
+      process.chdir('elsewhere')
+      for (let index = 0; index < 300; index++) await db.put(`key ${index}`, 'v'.repeat(1000))
+      await db.compact()
+      expect((await db.verify()).problems).to.deep.equal([])
+      await db.close()
+    } finally {
+      process.chdir(before)
+    }
+    expect(readdirSync(join(here, 'elsewhere', 'data'))).to.deep.equal([])
+    const again = await openStore(join(here, 'data'), { readOnly: true })
+    expect((await again.keys().all()).length).to.equal(300)
+    await again.close()
   })
 })

@@ -344,6 +344,16 @@ describe('engine/repair', () => {
     expect(fs.status(TARGET)).to.equal(undefined)
   })
 
+  it('tells of a source that cannot be read by a typed error [ERR-1]', async () => {
+    const { fs } = await writeStore(100)
+    for (const code of ['EACCES', 'EMFILE']) {
+      const failing = faultFileSystem(fs, (call) => (call === 'list' ? code : undefined))
+      const error = await rejection(repair(STORE, TARGET, { fs: failing }))
+      expect(error).to.include({ code: 'IO', message: `cannot list store: ${code}` })
+      expect(fs.status(TARGET)).to.equal(undefined)
+    }
+  })
+
   it('rejects wrong arguments [ERR-2]', async () => {
     expect(await rejection(repair(1 as never, TARGET))).to.be.instanceOf(TypeError)
     expect(await rejection(repair(STORE, ''))).to.be.instanceOf(RangeError)

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { fileSystemOf, pathArgument } from '../../src/engine/store-arguments.ts'
+import { fileSystemOf, fixedPath, pathArgument } from '../../src/engine/store-arguments.ts'
 import { MemoryFileSystem } from '../../src/env/memory-file-system.ts'
 
 describe('engine/store-arguments', () => {
@@ -19,5 +19,11 @@ describe('engine/store-arguments', () => {
     expect(() => fileSystemOf({ sync: true })).to.throw(RangeError, "'sync'")
     expect(() => fileSystemOf({ fs: { open: 1 } })).to.throw(TypeError, 'fs')
     expect(() => fileSystemOf(1)).to.throw(TypeError)
+  })
+
+  it('fixes where a path of the machine is, and leaves those of other file systems alone [API-24]', () => {
+    expect(fixedPath('a/../b/', undefined)).to.equal(`${process.cwd()}/a/../b/`)
+    expect(fixedPath('/a/b', undefined)).to.equal('/a/b')
+    expect(fixedPath('a/b', new MemoryFileSystem())).to.equal('a/b')
   })
 })

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { expect } from 'chai'
-import { nodeEnvironment } from '../../src/env/environment.ts'
+import { absolutePath, nodeEnvironment } from '../../src/env/environment.ts'
 import { MemoryFileSystem } from '../../src/env/memory-file-system.ts'
 import { NodeFileSystem } from '../../src/env/node-file-system.ts'
 import { childEnvironment, eachRuntime } from '../support/runtimes.ts'
@@ -89,5 +89,20 @@ describe('env/environment', () => {
       timeout: 20_000,
     })
     expect(output).to.equal('deferred\n')
+  })
+
+  it('makes paths absolute and leaves links and `..` in them to the system [API-24]', () => {
+    const before = process.cwd
+    try {
+      process.cwd = () => '/here'
+      expect(absolutePath('a/../b')).to.equal('/here/a/../b')
+      expect(absolutePath('/a/../b')).to.equal('/a/../b')
+      process.cwd = () => {
+        throw new Error('there is no such directory any more')
+      }
+      expect(absolutePath('a')).to.equal('a')
+    } finally {
+      process.cwd = before
+    }
   })
 })

@@ -38,7 +38,10 @@ export function faultFileSystem(inner: FileSystem, fault: Fault): FileSystem {
       check('remove', path)
       inner.remove(path)
     },
-    removeDirectory: (path) => inner.removeDirectory(path),
+    removeDirectory: (path) => {
+      check('removeDirectory', path)
+      inner.removeDirectory(path)
+    },
     syncDirectory: (path) => {
       check('syncDirectory', path)
       inner.syncDirectory(path)
