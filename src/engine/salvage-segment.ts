@@ -2,7 +2,7 @@
  * What can be saved of a log segment: the records of every frame that verifies, in front of damage and behind it, with every
  * large value whose chunks verify (REP-4 in `docs/spec.md`). This is the one place that passes over damage in a log.
  */
-import { errorCode } from '../env/file-io.ts'
+import { isOutOfHandles } from '../env/file-io.ts'
 import type { File, FileSystem } from '../env/file-system.ts'
 import { corruption, SedgeError } from '../errors.ts'
 import { LogKind, type LogRecord } from '../log/frame-decoder.ts'
@@ -109,7 +109,7 @@ export function openForSalvage(fs: FileSystem, path: string): File | undefined {
   try {
     return new ForgivingFile(fs.open(path, 'read'))
   } catch (error) {
-    if (errorCode(error) === 'EMFILE' || errorCode(error) === 'ENFILE') throw error
+    if (isOutOfHandles(error)) throw error
     return undefined
   }
 }

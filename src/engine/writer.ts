@@ -6,7 +6,7 @@
  *
  * A failed write takes its frames out of the view; a failed sync ends writing until the store is opened again.
  */
-import { ioError, isNoSpace } from '../env/file-io.ts'
+import { ioError, isNoSpace, isOutOfHandles } from '../env/file-io.ts'
 import { SedgeError } from '../errors.ts'
 import { EntryKind } from '../kernel/memtable.ts'
 import { logFileName } from '../version/file-names.ts'
@@ -223,6 +223,7 @@ export class Writer {
       }
     } catch (error) {
       writer.cutValues(tail)
+      if (isOutOfHandles(error)) throw ioError(error, 'cannot write', 'a value')
       throw this.#writeFailed(error)
     }
     return offsets
@@ -270,6 +271,7 @@ export class Writer {
       store.chain.begin(number, store.sequence + 1, timestamp, capacity)
       store.refreshView()
     } catch (error) {
+      if (isOutOfHandles(error)) throw ioError(error, 'cannot write', 'the log')
       throw this.#writeFailed(error)
     }
   }

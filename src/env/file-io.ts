@@ -71,6 +71,12 @@ export function isNoSpace(error: unknown): boolean {
   return code !== undefined && NO_SPACE.includes(code)
 }
 
+/** Whether the process or the machine has as many files open as it may. Only opening a file fails so, and leaves no trace. */
+export function isOutOfHandles(error: unknown): boolean {
+  const code = errorCode(error)
+  return code === 'EMFILE' || code === 'ENFILE'
+}
+
 /**
  * A failed system call as the store reports it: `FULL` when there is no room, else `IO`, with the original as
  * `cause`. `what` is what was tried ("cannot write"); of `file` only the base name is told. A `SedgeError` passes.

@@ -5,7 +5,7 @@
  * Call protocol: new (open | provide… | readValue | release)* close.
  */
 
-import { closeQuietly, ioError, readFully } from '../env/file-io.ts'
+import { closeQuietly, ioError, isOutOfHandles, readFully } from '../env/file-io.ts'
 import type { File, FileSystem } from '../env/file-system.ts'
 import { corruption, SedgeError } from '../errors.ts'
 import type { Address } from '../kernel/exports.ts'
@@ -281,7 +281,7 @@ export class TableFiles implements BlockSource {
           throw corruption(table.name, undefined, 'the file is missing', { cause: error })
         }
         // Too many open files: one of ours gives way.
-        if ((code === 'EMFILE' || code === 'ENFILE') && this.#recent.size > 0) {
+        if (isOutOfHandles(error) && this.#recent.size > 0) {
           this.#closeOldest()
           continue
         }

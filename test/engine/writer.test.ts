@@ -148,6 +148,36 @@ describe('engine/writer', () => {
     await again.close()
   })
 
+  it('goes on after a time in which no file could be opened [DUR-12]', async () => {
+    let isShort = false
+    const short = faultFileSystem(fs, (call) =>
+      isShort && call === 'open create' ? 'EMFILE' : undefined,
+    )
+    const db = await open(STORE, { fs: short, memtableSize: 65_536 })
+    const state = (): object => ({ state: db.stats().state, keys: db.keysSync().all() })
+    isShort = true
+    expect(await rejection(db.put('no log', 'v'))).to.have.property('code', 'IO')
+    expect(state()).to.deep.equal({ state: 'open', keys: [] })
+    isShort = false
+    await db.put('a', 'v')
+    isShort = true
+    const beside = db.put('beside', 'v')
+    expect(await rejection(db.put('no value file', 'v'.repeat(65_536)))).to.have.property(
+      'code',
+      'IO',
+    )
+    await beside
+    expect(state()).to.deep.equal({ state: 'open', keys: ['a', 'beside'] })
+    isShort = false
+    await db.put('b', 'v'.repeat(65_536))
+    expect(state()).to.deep.equal({ state: 'open', keys: ['a', 'b', 'beside'] })
+    await db.close()
+    const again = await open(STORE, { fs, recovery: 'strict' })
+    expect(again.keysSync().all()).to.deep.equal(['a', 'b', 'beside'])
+    expect((await again.verify()).problems).to.deep.equal([])
+    await again.close()
+  })
+
   it('does nothing for an empty batch [API-9]', async () => {
     const db = await open(STORE, { fs })
     await db.batch([])

@@ -4,6 +4,7 @@ import {
   errorCode,
   ioError,
   isNoSpace,
+  isOutOfHandles,
   parentPath,
   readFile,
   readFully,
@@ -75,6 +76,8 @@ describe('env/file-io', () => {
       expect(error.cause).to.equal(cause)
     }
     expect(isNoSpace(systemError('EIO', 'bad'))).to.equal(false)
+    expect(isOutOfHandles(systemError('EMFILE', 'too many'))).to.equal(true)
+    expect(isOutOfHandles(systemError('ENOSPC', 'no room'))).to.equal(false)
     expect(isNoSpace('ENOSPC')).to.equal(false)
     expect(ioError(undefined, 'cannot write', 'a').code).to.equal('IO')
   })
