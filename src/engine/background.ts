@@ -90,18 +90,18 @@ export class Background implements FlushState {
   #runFlush(flush: Flush): void {
     const { segment } = flush
     flush.retryAt = undefined
-    let job: FlushJob
     try {
-      job = this.#flushJob(segment)
+      const ticket = this.#executor.run(
+        () => this.#flushJob(segment),
+        (result) => {
+          this.#tickets.delete(ticket)
+          this.#flushDone(flush, result)
+        },
+      )
+      this.#tickets.add(ticket)
     } catch (error) {
       this.#flushFailed(flush, error)
-      return
     }
-    const ticket = this.#executor.run(job, (result) => {
-      this.#tickets.delete(ticket)
-      this.#flushDone(flush, job, result)
-    })
-    this.#tickets.add(ticket)
   }
 
   #flushJob(segment: LiveSegment): FlushJob {
@@ -120,7 +120,7 @@ export class Background implements FlushState {
     }
   }
 
-  #flushDone(flush: Flush, job: FlushJob, result: JobResult): void {
+  #flushDone(flush: Flush, result: JobResult): void {
     if (result.ok) flush.output = result.output
     if (this.#isStopped) {
       this.#notify()
@@ -133,16 +133,23 @@ export class Background implements FlushState {
     const error = asSedgeError(result.error)
     if (flush.segment.writer !== undefined && isUnreadable(error, flush.segment)) {
       this.#store.reportError(error)
-      this.#flushFromMemory(flush, job)
+      this.#flushFromMemory(flush)
       return
     }
     this.#flushFailed(flush, error)
   }
 
   /** The file does not read back, but the arena that it was written from is still good. */
-  #flushFromMemory(flush: Flush, job: FlushJob): void {
+  #flushFromMemory(flush: Flush): void {
     const { env, kernel } = this.#store
     const { memtable, identity } = flush.segment
+    let job: FlushJob
+    try {
+      job = this.#flushJob(flush.segment)
+    } catch (error) {
+      this.#flushFailed(flush, error)
+      return
+    }
     const steps = flushMemtable(env.fs, kernel, job, memtable, identity)
     const ticket = this.#executor.inline.run(true, steps, (result) => {
       this.#tickets.delete(ticket)

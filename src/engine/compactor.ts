@@ -125,23 +125,23 @@ export class Compactor {
       this.#finish(this.#install(compaction, undefined, startedAt), onDone)
       return
     }
-    let job: CompactionJob
     try {
-      job = this.#jobOf(compaction)
+      this.#running = this.#executor.run(
+        () => this.#jobOf(compaction),
+        (result) => {
+          this.#running = undefined
+          if (result.ok) {
+            this.#finish(this.#install(compaction, result.output, startedAt), onDone)
+          } else if (result.cancelled || this.#isStopped) {
+            this.#finish(closedError(), onDone)
+          } else {
+            this.#finish(this.#failed(compaction, asSedgeError(result.error)), onDone)
+          }
+        },
+      )
     } catch (error) {
       this.#finish(this.#failed(compaction, asSedgeError(error)), onDone)
-      return
     }
-    this.#running = this.#executor.run(job, (result) => {
-      this.#running = undefined
-      if (result.ok) {
-        this.#finish(this.#install(compaction, result.output, startedAt), onDone)
-      } else if (result.cancelled || this.#isStopped) {
-        this.#finish(closedError(), onDone)
-      } else {
-        this.#finish(this.#failed(compaction, asSedgeError(result.error)), onDone)
-      }
-    })
   }
 
   #finish(error: SedgeError | undefined, onDone: (error?: SedgeError) => void): void {

@@ -6,6 +6,7 @@
  */
 
 import type { WorkerSetup } from '../compaction/worker-setup.ts'
+import type { EnvironmentOverrides } from '../env/environment.ts'
 import { ioError } from '../env/file-io.ts'
 import type { DirectoryLock } from '../env/file-system.ts'
 import { configureWorker } from '../env/worker-pool.ts'
@@ -62,10 +63,14 @@ export class Engine implements EngineLike {
     })
   }
 
-  /** Opens a store. Rejects with the errors that `Open` of `open.ts` lists. */
-  static async open(path: string, options: ResolvedOptions): Promise<Engine> {
+  /** Opens a store. Rejects with the errors that `Open` of `open.ts` lists. `overrides` stand in for parts of the machine. */
+  static async open(
+    path: string,
+    options: ResolvedOptions,
+    overrides?: EnvironmentOverrides,
+  ): Promise<Engine> {
     if (options.workers === 1) startWorkers()
-    const opened = await openStore(path, options)
+    const opened = await openStore(path, options, overrides)
     const engine = new Engine(opened)
     const { store } = opened
     try {

@@ -7,7 +7,7 @@
 import { type Job, runJob } from '../compaction/run-job.ts'
 import type { Output } from '../compaction/table-output.ts'
 import type { Environment } from '../env/environment.ts'
-import { WorkerPool, type WorkerResult } from '../env/worker-pool.ts'
+import type { WorkerPool, WorkerResult } from '../env/worker-pool.ts'
 import { SedgeError } from '../errors.ts'
 
 export type JobResult =
@@ -31,10 +31,16 @@ interface Task {
 /** How long a slice may hold the event loop, in milliseconds. */
 const SLICE_MS = 3
 const WAIT_MS = 50
-/** Milliseconds without any sign of the worker after which it is taken for dead. */
-const STALE_MS = 60_000
-/** A job whose worker died is run again so many times, then here. */
+/** A job whose worker died is run again so many times, then here; one whose worker got stuck is not run here. */
 const RETRIES = 2
+
+/** What has become of a job so far. */
+interface Attempt {
+  readonly makeJob: () => Job
+  readonly onDone: JobDone
+  readonly retries: number
+  readonly wasStuck: boolean
+}
 
 /** Slices between turns of the event loop. */
 export class InlineExecutor {
@@ -119,8 +125,6 @@ export class Executor {
   /** Jobs in the worker. */
   #remote = 0
   #pool: WorkerPool | undefined
-  #lastProgress = -1
-  #progressAt = 0
 
   constructor(env: Environment, workers: boolean) {
     this.#env = env
@@ -128,14 +132,20 @@ export class Executor {
     this.#workers = workers
   }
 
-  run(job: Job, onDone: JobDone): Ticket {
-    return this.#submit(job, onDone, RETRIES)
+  /**
+   * Runs a job. `makeJob` is called again when the worker is lost: what it has begun to write may still be written to, so
+   * that the job must write elsewhere. The first time it may throw.
+   */
+  run(makeJob: () => Job, onDone: JobDone): Ticket {
+    return this.#submit({ makeJob, onDone, retries: RETRIES, wasStuck: false }, makeJob())
   }
 
-  #submit(job: Job, onDone: JobDone, retries: number): Ticket {
-    const pool = this.#workers && retries >= 0 ? WorkerPool.shared() : undefined
+  #submit(attempt: Attempt, job: Job): Ticket {
+    const { onDone, retries, wasStuck } = attempt
+    const pool = this.#workers && retries >= 0 ? this.#env.workerPool() : undefined
     if (pool === undefined) {
-      return this.inline.run(job.priority === 'high', runJob(this.#env.fs, job), onDone)
+      const steps = wasStuck ? refuseStuck() : runJob(this.#env.fs, job)
+      return this.inline.run(job.priority === 'high', steps, onDone)
     }
     this.#remote++
     this.#pool = pool
@@ -144,8 +154,10 @@ export class Executor {
     const settle = (result: WorkerResult): void => {
       this.#remote--
       if (result.ok) onDone({ ok: true, output: result.value as Output })
-      else if (result.reason === 'lost' && !isCancelled) {
-        ticket.current = this.#submit(job, onDone, retries - 1)
+      else if ((result.reason === 'lost' || result.reason === 'stuck') && !isCancelled) {
+        const isStuck = wasStuck || result.reason === 'stuck'
+        const next = { ...attempt, retries: retries - 1, wasStuck: isStuck }
+        ticket.current = this.#again(next)
       } else {
         onDone({ ok: false, error: result.error, cancelled: isCancelled })
       }
@@ -159,32 +171,29 @@ export class Executor {
     }
   }
 
-  /**
-   * Blocks until some job is done and has been told. False when there is nothing to wait for. Throws `FAILED` when the worker shows
-   * no sign of life.
-   */
+  #again(attempt: Attempt): Ticket {
+    try {
+      return this.#submit(attempt, attempt.makeJob())
+    } catch (error) {
+      attempt.onDone({ ok: false, error, cancelled: false })
+      return { cancel: () => {} }
+    }
+  }
+
+  /** Blocks until some job is done and has been told. False when there is nothing to wait for. */
   waitSync(): boolean {
     if (this.inline.pending > 0 && this.inline.waitSync()) return true
     const pool = this.#pool
     if (pool === undefined || this.#remote === 0) return false
     // What a worker that does not start has lost is run here.
     if (pool.drain()) return true
-    this.#progressAt = this.#env.monotonic()
-    while (this.#remote > 0) {
-      if (pool.waitSync(WAIT_MS)) return true
-      this.#watch(pool)
-    }
+    while (this.#remote > 0 && pool.pending > 0) if (pool.waitSync(WAIT_MS)) return true
     return this.inline.waitSync()
   }
+}
 
-  #watch(pool: WorkerPool): void {
-    const now = this.#env.monotonic()
-    const { progress } = pool
-    if (progress !== this.#lastProgress) {
-      this.#lastProgress = progress
-      this.#progressAt = now
-    } else if (now - this.#progressAt > STALE_MS) {
-      throw new SedgeError('FAILED', 'the background worker does not answer')
-    }
-  }
+/** Whatever it was that kept worker after worker from answering must not keep this thread from it. */
+// biome-ignore lint/correctness/useYield: a job that fails at its first step
+function* refuseStuck(): Generator<void, Output, void> {
+  throw new SedgeError('FAILED', 'the background worker does not answer')
 }

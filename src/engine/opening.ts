@@ -6,7 +6,7 @@
  * Nothing is changed before everything has been read and judged. The first write comes after the last step.
  */
 
-import type { Environment } from '../env/environment.ts'
+import type { Environment, EnvironmentOverrides } from '../env/environment.ts'
 import { nodeEnvironment } from '../env/environment.ts'
 import { errorCode, ioError, parentPath } from '../env/file-io.ts'
 import type { DirectoryLock, FileSystem } from '../env/file-system.ts'
@@ -38,9 +38,13 @@ export interface Opened {
   readonly mustFlush: boolean
 }
 
-export async function openStore(path: string, options: ResolvedOptions): Promise<Opened> {
+export async function openStore(
+  path: string,
+  options: ResolvedOptions,
+  overrides: EnvironmentOverrides = {},
+): Promise<Opened> {
   const { fs, clock, random } = options
-  const env = nodeEnvironment({ fs, clock, random })
+  const env = nodeEnvironment({ ...overrides, fs, clock, random })
   if (options.compression === 'zstd' && runtimeZstd() === undefined) {
     throw new SedgeError('UNSUPPORTED', 'this runtime has no zstd')
   }

@@ -1,6 +1,6 @@
 /**
- * Everything that the store takes from the machine besides its threads, in one object, so that tests can replace
- * any of it: the file system, time, chance and what the machine has [ENV-14 … ENV-17].
+ * Everything that the store takes from the machine, in one object, so that tests can replace any of it: the file
+ * system, time, chance, what the machine has, and the background worker [ENV-14 … ENV-17].
  */
 import { availableParallelism } from 'node:os'
 import { isAbsolute, resolve, sep } from 'node:path'
@@ -9,6 +9,7 @@ import { markAsUntransferable } from 'node:worker_threads'
 import type { FileSystem } from './file-system.ts'
 import { machineMemory } from './machine-memory.ts'
 import { NodeFileSystem } from './node-file-system.ts'
+import { WorkerPool } from './worker-pool.ts'
 
 /** A call that has been put off. */
 export interface Timer {
@@ -36,6 +37,8 @@ export interface Environment {
   totalMemory(): number | undefined
   /** How many threads can run at once, at least 1. */
   parallelism(): number
+  /** Where jobs are run in the background; `undefined` where there are no workers. */
+  workerPool(): WorkerPool | undefined
 }
 
 /** Members that are absent or `undefined` are taken from the machine. */
@@ -56,6 +59,7 @@ export function nodeEnvironment(overrides: EnvironmentOverrides = {}): Environme
     protectBuffer: overrides.protectBuffer ?? protect,
     totalMemory: overrides.totalMemory ?? machineMemory,
     parallelism: overrides.parallelism ?? threadCount,
+    workerPool: overrides.workerPool ?? (() => WorkerPool.shared()),
   }
 }
 

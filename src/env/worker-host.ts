@@ -3,6 +3,8 @@
  *
  * Between two steps it looks for messages, so that an urgent job need not wait for a long one to end, and a
  * cancelled job ends at its next step.
+ *
+ * Call protocol of a host: start step*, until step says that there is nothing to do; again when a message has come.
  */
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { SedgeError } from '../errors.ts'
@@ -38,71 +40,113 @@ interface Task {
   isCancelled: boolean
 }
 
+/** How a host hears of its pool and answers it. */
+export interface HostPort {
+  /** The next message that has arrived. */
+  receive(): ToWorker | undefined
+  /** Throws when the message cannot be cloned. */
+  send(message: FromWorker): void
+  /** A step begins. */
+  stepping(): void
+}
+
 /** How long a step should be, in milliseconds. */
 const STEP_MS = 4
 
 /** Serves the pool that started this worker, until the thread ends. Call it once, in a worker. */
 export function serveJobs(handler: JobHandler): void {
-  const host = new WorkerHost(handler, workerData as WorkerStart)
+  const { port, signal, setup } = workerData as WorkerStart
+  const hostPort = new ThreadPort(port, new Int32Array(signal))
+  const host = new WorkerHost(handler, hostPort, setup)
+  process.once('exit', () => hostPort.send({ kind: 'ended' }))
+  port.on('message', (message: ToWorker) => {
+    host.accept(message)
+    while (host.step());
+  })
   host.start()
 }
 
-class WorkerHost {
-  readonly #handler: JobHandler
-  readonly #setup: unknown
+class ThreadPort implements HostPort {
   readonly #port: MessagePort
   readonly #signal: Int32Array
+
+  constructor(port: MessagePort, signal: Int32Array) {
+    this.#port = port
+    this.#signal = signal
+  }
+
+  receive(): ToWorker | undefined {
+    return receiveMessageOnPort(this.#port)?.message as ToWorker | undefined
+  }
+
+  /** The message is there before the count tells of it: who wakes finds it. */
+  send(message: FromWorker): void {
+    this.#port.postMessage(message)
+    Atomics.add(this.#signal, SIGNAL_MESSAGES, 1)
+    Atomics.notify(this.#signal, SIGNAL_MESSAGES)
+  }
+
+  stepping(): void {
+    Atomics.add(this.#signal, SIGNAL_STEPS, 1)
+  }
+}
+
+/** Takes jobs and runs them, wherever it is that it runs. */
+export class WorkerHost {
+  readonly #handler: JobHandler
+  readonly #setup: unknown
+  readonly #port: HostPort
   /** In order of arrival. */
   #tasks: Task[] = []
+  /** The last job that was accepted. */
+  #lastId = 0
   #stepStart = 0
 
-  constructor(handler: JobHandler, { port, signal, setup }: WorkerStart) {
+  constructor(handler: JobHandler, port: HostPort, setup: unknown) {
     this.#handler = handler
-    this.#setup = setup
     this.#port = port
-    this.#signal = new Int32Array(signal)
+    this.#setup = setup
   }
 
   start(): void {
-    process.once('exit', () => this.#send({ kind: 'ended' }))
-    this.#port.on('message', (message: ToWorker) => {
-      this.#accept(message)
-      this.#runAll()
-    })
-    this.#send({ kind: 'ready' })
+    this.#port.send({ kind: 'ready' })
   }
 
-  #runAll(): void {
-    for (;;) {
-      this.#receive()
-      const task = this.#tasks.find(({ priority }) => priority === 'high') ?? this.#tasks[0]
-      if (task === undefined) return
-      const outcome = this.#step(task)
-      if (outcome === undefined) continue
-      this.#tasks = this.#tasks.filter((one) => one !== task)
-      this.#report(outcome)
-    }
+  /** Receives what has come and takes a step of the most urgent job. False when there was none. */
+  step(): boolean {
+    this.#receive()
+    const task = this.#tasks.find(({ priority }) => priority === 'high') ?? this.#tasks[0]
+    if (task === undefined) return false
+    const outcome = this.#stepOf(task)
+    if (outcome === undefined) return true
+    this.#tasks = this.#tasks.filter((one) => one !== task)
+    this.#report(outcome)
+    return true
   }
 
-  #receive(): void {
-    let received: { message: ToWorker } | undefined
-    while ((received = receiveMessageOnPort(this.#port))) this.#accept(received.message)
-  }
-
-  #accept(message: ToWorker): void {
+  /** Takes a message in. A job runs once, however often its message comes. */
+  accept(message: ToWorker): void {
     if (message.kind === 'cancel') {
       const task = this.#tasks.find(({ id }) => id === message.id)
       if (task !== undefined) task.isCancelled = true
       return
     }
     const { id, priority, job } = message
+    if (id <= this.#lastId) return
+    this.#lastId = id
     this.#tasks.push({ id, priority, job, steps: undefined, isCancelled: false })
   }
 
+  #receive(): void {
+    for (let message = this.#port.receive(); message; message = this.#port.receive()) {
+      this.accept(message)
+    }
+  }
+
   /** Takes one step; returns the outcome once there is one. */
-  #step(task: Task): JobOutcome | undefined {
+  #stepOf(task: Task): JobOutcome | undefined {
     const { id } = task
-    Atomics.add(this.#signal, SIGNAL_STEPS, 1)
+    this.#port.stepping()
     this.#stepStart = performance.now()
     try {
       if (task.isCancelled) {
@@ -131,18 +175,11 @@ class WorkerHost {
 
   #report(outcome: JobOutcome): void {
     try {
-      this.#send(outcome)
+      this.#port.send(outcome)
     } catch (error) {
       // The result holds something that cannot be cloned.
       const { id } = outcome
-      this.#send({ kind: 'done', id, ok: false, reason: 'failed', error: flattenError(error) })
+      this.#port.send({ kind: 'done', id, ok: false, reason: 'failed', error: flattenError(error) })
     }
-  }
-
-  /** The message is there before the count tells of it: who wakes finds it. */
-  #send(message: FromWorker): void {
-    this.#port.postMessage(message)
-    Atomics.add(this.#signal, SIGNAL_MESSAGES, 1)
-    Atomics.notify(this.#signal, SIGNAL_MESSAGES)
   }
 }

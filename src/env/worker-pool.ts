@@ -1,8 +1,8 @@
 /**
- * The background worker that all stores of a process share [ENV-18 … ENV-25].
+ * The background worker that all stores of a process share [ENV-18 … ENV-27].
  *
  * Results come by the event loop; a caller that cannot return to it takes them with `waitSync`, which blocks. A
- * thread that dies fails its jobs as `lost` and is replaced when the next job comes.
+ * thread that dies or hangs fails its jobs as `lost` or `stuck` and is replaced when the next job comes.
  *
  * Call protocol of a job: run cancel?, and `onDone` exactly once.
  */
@@ -10,7 +10,14 @@ import { clearTimeout, setTimeout } from 'node:timers'
 import { SedgeError } from '../errors.ts'
 import { reviveError } from './error-transfer.ts'
 import type { FromWorker, JobPriority, ToWorker } from './worker-protocol.ts'
-import { areWorkersAllowed, type WorkerConfiguration, WorkerThread } from './worker-thread.ts'
+import {
+  areWorkersAllowed,
+  type Thread,
+  type ThreadEvents,
+  type WorkerConfiguration,
+  WorkerThread,
+} from './worker-thread.ts'
+import { LOOK_MS, WorkerWatch } from './worker-watch.ts'
 
 export interface WorkerJobHandle {
   readonly id: number
@@ -20,13 +27,13 @@ export interface WorkerJobHandle {
 
 /**
  * `failed`: the job threw. `cancelled`: it was cancelled. `lost`: the worker is gone or could not be started, and
- * the job may be run again or elsewhere.
+ * the job may be run again or elsewhere. `stuck`: the worker did not answer any more, and this job may be why.
  */
 export type WorkerResult =
   | { readonly ok: true; readonly value: unknown }
   | {
       readonly ok: false
-      readonly reason: 'failed' | 'cancelled' | 'lost'
+      readonly reason: 'failed' | 'cancelled' | 'lost' | 'stuck'
       readonly error: unknown
     }
 
@@ -37,8 +44,26 @@ export interface WorkerJobOptions {
   readonly keepAlive?: boolean | undefined
 }
 
+/** A call that has been put off. While it waits the process stays alive after `ref`, and not after `unref`. */
+export interface PoolTimer {
+  ref(): void
+  unref(): void
+  cancel(): void
+}
+
+/** What the pool takes from the machine. */
+export interface PoolMachine {
+  startThread(configuration: WorkerConfiguration, events: ThreadEvents): Thread
+  /** Milliseconds, never going back. */
+  monotonic(): number
+  delay(ms: number, fn: () => void): PoolTimer
+  /** Blocks this thread. */
+  sleep(ms: number): void
+}
+
 interface PendingJob {
   readonly onDone: (result: WorkerResult) => void
+  readonly priority: JobPriority
   readonly keepAlive: boolean
   /** What is still to be posted. */
   message: ToWorker | undefined
@@ -60,10 +85,13 @@ export function configureWorker(configuration: WorkerConfiguration): void {
 
 export class WorkerPool {
   readonly #configuration: WorkerConfiguration
+  readonly #machine: PoolMachine
+  readonly #watch = new WorkerWatch()
+  #watchTimer: PoolTimer | undefined
   readonly #jobs = new Map<number, PendingJob>()
   /** Results that were settled on this side and wait to be told. */
   #settled: (() => void)[] = []
-  #thread: WorkerThread | undefined
+  #thread: Thread | undefined
   #nextId = 1
   #isRefused = false
   #isReady = false
@@ -73,10 +101,11 @@ export class WorkerPool {
   /** Threads that died in a row without finishing a job. */
   #deaths = 0
   #restartAt = 0
-  #restartTimer: NodeJS.Timeout | undefined
+  #restartTimer: PoolTimer | undefined
 
-  constructor(configuration: WorkerConfiguration) {
+  constructor(configuration: WorkerConfiguration, machine: PoolMachine = thisMachine) {
     this.#configuration = configuration
+    this.#machine = machine
   }
 
   /** The process's pool; `undefined` where workers are refused, do not exist, or do not start. */
@@ -97,7 +126,7 @@ export class WorkerPool {
     return this.#jobs.size + this.#settled.length
   }
 
-  /** A number that changes as long as the worker is at work: a watchdog for those who wait. */
+  /** Steps that the worker has taken. */
   get progress(): number {
     return this.#thread?.stepCount() ?? 0
   }
@@ -110,7 +139,9 @@ export class WorkerPool {
   ): WorkerJobHandle {
     const { priority = 'low', keepAlive = false } = options
     const id = this.#nextId++
-    this.#jobs.set(id, { onDone, keepAlive, message: { kind: 'run', id, priority, job } })
+    if (this.#jobs.size === 0) this.#startWatch()
+    const message: ToWorker = { kind: 'run', id, priority, job }
+    this.#jobs.set(id, { onDone, priority, keepAlive, message })
     this.#startAndPost()
     return { id, cancel: () => this.#cancel(id) }
   }
@@ -128,22 +159,25 @@ export class WorkerPool {
 
   /**
    * Blocks this thread until a result has arrived, tells it and all others that are there, and returns true; false after
-   * `timeoutMs` milliseconds or when there is nothing to wait for. A thread that is killed outright is not
-   * noticed here: wait in short spells and watch `progress`.
+   * `timeoutMs` milliseconds or when there is nothing to wait for.
    */
   waitSync(timeoutMs: number): boolean {
-    const deadline = performance.now() + timeoutMs
+    const deadline = this.#machine.monotonic() + timeoutMs
     for (;;) {
       const thread = this.#thread
       const seen = thread?.messageCount() ?? 0
       if (this.drain()) return true
-      const rest = deadline - performance.now()
+      const now = this.#machine.monotonic()
+      const rest = deadline - now
       if (this.#jobs.size === 0 || rest <= 0) return false
       if (this.#isEnding) this.#end(undefined)
       else if (thread === undefined) {
-        sleep(Math.min(rest, this.#restartAt - performance.now()))
+        this.#machine.sleep(Math.min(rest, this.#restartAt - now))
         this.#startAndPost()
-      } else if (thread === this.#thread) thread.wait(seen, rest)
+      } else if (thread === this.#thread) {
+        thread.wait(seen, Math.min(rest, LOOK_MS))
+        this.#look()
+      }
     }
   }
 
@@ -159,19 +193,20 @@ export class WorkerPool {
     if (this.#thread === undefined) this.#start()
     this.#postAll()
     this.#updateKeepAlive()
+    this.#watchOn()
   }
 
   #start(): void {
-    const rest = this.#restartAt - performance.now()
+    const rest = this.#restartAt - this.#machine.monotonic()
     if (!this.isUsable) {
       this.#lose(new SedgeError('UNSUPPORTED', 'there are no workers here'))
     } else if (rest > 0) {
-      this.#restartTimer ??= setTimeout(() => {
+      this.#restartTimer ??= this.#machine.delay(Math.ceil(rest), () => {
         this.#restartTimer = undefined
         this.#startAndPost()
-      }, Math.ceil(rest))
+      })
     } else {
-      clearTimeout(this.#restartTimer)
+      this.#restartTimer?.cancel()
       this.#restartTimer = undefined
       this.#startNow()
     }
@@ -181,7 +216,7 @@ export class WorkerPool {
     this.#isReady = false
     this.#isEnding = false
     try {
-      const thread: WorkerThread = new WorkerThread(this.#configuration, {
+      const thread: Thread = this.#machine.startThread(this.#configuration, {
         onMessage: (message) => {
           if (thread !== this.#thread) return
           // The end itself follows, and says why.
@@ -194,6 +229,7 @@ export class WorkerPool {
         },
       })
       this.#thread = thread
+      this.#startWatch()
     } catch (error) {
       this.#isRefused = true
       this.#lose(error)
@@ -226,17 +262,16 @@ export class WorkerPool {
     }
   }
 
-  /** Takes a message in; true if it was a result and has been told. */
+  /** Takes a message in; true if it was a result and has been told. A result that nobody waits for is ignored. */
   #deliver(message: FromWorker): boolean {
-    if (message.kind === 'ready') {
-      this.#isReady = true
-      this.#failedStarts = 0
-    }
+    this.#isReady = true
+    this.#failedStarts = 0
     if (message.kind !== 'done') return false
-    this.#deaths = 0
     const pending = this.#jobs.get(message.id)
     if (pending === undefined) return false
+    this.#deaths = 0
     this.#jobs.delete(message.id)
+    this.#loseOvertaken(message.id, pending.priority)
     this.#updateKeepAlive()
     if (message.ok) pending.onDone({ ok: true, value: message.value })
     else {
@@ -246,21 +281,68 @@ export class WorkerPool {
     return true
   }
 
+  /** Jobs of one priority end in their order: one that is overtaken, or its result, has got lost on the way. */
+  #loseOvertaken(id: number, priority: JobPriority): void {
+    for (const [earlier, pending] of this.#jobs) {
+      if (earlier > id) return
+      if (pending.priority !== priority || pending.message !== undefined) continue
+      const error = new SedgeError('FAILED', 'the background worker has lost a job')
+      this.#settle(earlier, { ok: false, reason: 'lost', error })
+    }
+  }
+
   /** The thread is gone: its jobs are lost, and the next start may have to wait. */
   #end(error: unknown): void {
     if (this.#thread === undefined) return
+    this.#forgetThread()
+    this.#lose(error)
+  }
+
+  #forgetThread(): void {
     this.#thread = undefined
     this.#deaths++
     if (!this.#isReady && ++this.#failedStarts >= FAILED_STARTS_MAX) this.#isRefused = true
     const doublings = this.#deaths - 2
     const wait = doublings < 0 ? 0 : BACK_OFF_MS_LEAST * 2 ** doublings
-    this.#restartAt = performance.now() + Math.min(wait, BACK_OFF_MS_MOST)
-    this.#lose(error)
+    this.#restartAt = this.#machine.monotonic() + Math.min(wait, BACK_OFF_MS_MOST)
   }
 
   #lose(cause: unknown): void {
     const error = new SedgeError('FAILED', 'the background worker has ended', { cause })
     for (const id of [...this.#jobs.keys()]) this.#settle(id, { ok: false, reason: 'lost', error })
+  }
+
+  /** Looks at the worker now and then, as long as it has something to do. */
+  #watchOn(): void {
+    if (this.#watchTimer !== undefined || this.#jobs.size === 0) return
+    this.#watchTimer = this.#machine.delay(LOOK_MS, () => {
+      this.#watchTimer = undefined
+      this.#look()
+      this.#watchOn()
+    })
+    this.#watchTimer.unref()
+  }
+
+  #startWatch(): void {
+    this.#watch.start(this.#signs, this.#machine.monotonic())
+  }
+
+  #look(): void {
+    const thread = this.#thread
+    if (!this.#watch.look(this.#signs, this.#machine.monotonic())) return
+    if (thread === undefined || this.#jobs.size === 0) return
+    // A result that waits to be heard is a sign of life too.
+    if (this.drain() || thread !== this.#thread) return
+    const reason = this.#isReady ? 'stuck' : 'lost'
+    this.#forgetThread()
+    void thread.terminate()
+    const error = new SedgeError('FAILED', 'the background worker does not answer')
+    for (const id of [...this.#jobs.keys()]) this.#settle(id, { ok: false, reason, error })
+  }
+
+  /** A number that changes as long as the worker is at work. */
+  get #signs(): number {
+    return this.#thread === undefined ? -1 : this.#thread.stepCount() + this.#thread.messageCount()
   }
 
   /** Tells a result that did not come from the worker: soon, and not from within a call of the user's. */
@@ -288,6 +370,18 @@ export class WorkerPool {
   }
 }
 
-function sleep(ms: number): void {
-  if (ms > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+const thisMachine: PoolMachine = {
+  startThread: (configuration, events) => new WorkerThread(configuration, events),
+  monotonic: () => performance.now(),
+  delay: (ms, fn) => {
+    const timer = setTimeout(fn, ms)
+    return {
+      ref: () => void timer.ref(),
+      unref: () => void timer.unref(),
+      cancel: () => clearTimeout(timer),
+    }
+  },
+  sleep: (ms) => {
+    if (ms > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+  },
 }

@@ -30,8 +30,19 @@ export interface ThreadEvents {
   onEnd(error: unknown): void
 }
 
+/** What the pool needs of a thread; the documentation is at `WorkerThread`. */
+export interface Thread {
+  post(message: ToWorker): void
+  receive(): FromWorker | undefined
+  messageCount(): number
+  stepCount(): number
+  wait(messageCount: number, ms: number): void
+  keepAlive(isNeeded: boolean): void
+  terminate(): Promise<void>
+}
+
 /** Neither the thread nor its port keeps the process alive, unless told to. */
-export class WorkerThread {
+export class WorkerThread implements Thread {
   readonly #worker: Worker
   readonly #port: MessagePort
   readonly #signal: Int32Array

@@ -4,8 +4,44 @@ import type { Output } from '../../src/compaction/table-output.ts'
 import { Executor, InlineExecutor, type JobResult } from '../../src/engine/executor.ts'
 import { nodeEnvironment } from '../../src/env/environment.ts'
 import { MemoryFileSystem } from '../../src/env/memory-file-system.ts'
+import type { WorkerPool } from '../../src/env/worker-pool.ts'
+import { SimulatedPool } from '../support/simulated-pool.ts'
+import type { WorkerFaults } from '../support/simulated-worker.ts'
 
 const OUTPUT: Output = { tables: [], bytesWritten: 7, dropped: 0 }
+
+/** A flush of a segment that is not there. Each has the next number for its table. */
+function makeJob(numbers: number[]): Job {
+  numbers.push(numbers.length + 1)
+  return {
+    type: 'flush',
+    priority: 'high',
+    directory: '/store',
+    storeId: new Uint8Array(16),
+    hashSeed: 0n,
+    segment: 2,
+    length: 100,
+    snapshots: [],
+    tableNumber: numbers.length,
+    bitsPerKey: 10,
+  }
+}
+
+/** An executor whose workers have these faults. */
+function remoteExecutor(faults: Partial<WorkerFaults>): {
+  simulated: SimulatedPool
+  remote: Executor
+  numbers: number[]
+  results: JobResult[]
+} {
+  const simulated = new SimulatedPool(() => faults)
+  const fs = new MemoryFileSystem()
+  fs.makeDirectory('/store')
+  const { pool } = simulated
+  const workerPool = (): WorkerPool | undefined => (pool.isUsable ? pool : undefined)
+  const remote = new Executor(nodeEnvironment({ fs, workerPool }), true)
+  return { simulated, remote, numbers: [], results: [] }
+}
 
 describe('engine/executor', () => {
   /** What was put off to the next turn. */
@@ -112,24 +148,71 @@ describe('engine/executor', () => {
     expect(log).to.deep.equal(['a done'])
   })
 
+  it('makes a job anew whose worker was lost, and runs it here in the end [ENV-28, CMP-15]', async () => {
+    const { simulated, remote, numbers, results } = remoteExecutor({ kill: 1 })
+    remote.run(
+      () => makeJob(numbers),
+      (result) => results.push(result),
+    )
+    for (let thread = 0; thread < 3; thread++) {
+      simulated.work()
+      simulated.workers[thread]?.tellEnd()
+      await simulated.pass(6000)
+    }
+    expect(numbers).to.deep.equal([1, 2, 3, 4])
+    expect(simulated.workers).to.have.length(3)
+    expect(remote.inline.pending).to.equal(1)
+    expect(remote.waitSync()).to.equal(true)
+    // The segment is not there.
+    expect(results[0]).to.have.nested.property('error.code', 'IO')
+  })
+
+  it('never runs a job here that has kept workers from answering [ENV-28]', async () => {
+    const { simulated, remote, numbers, results } = remoteExecutor({ hang: 1 })
+    remote.run(
+      () => makeJob(numbers),
+      (result) => results.push(result),
+    )
+    for (let thread = 0; thread < 3; thread++) {
+      simulated.work()
+      await simulated.pass(70_000)
+    }
+    expect(numbers).to.deep.equal([1, 2, 3, 4])
+    expect(remote.waitSync()).to.equal(true)
+    expect(results).to.have.length(1)
+    expect(results[0]).to.have.nested.property('error.code', 'FAILED')
+  })
+
+  it('tells what keeps a job from being made anew, and lets go of one that was cancelled [ENV-28]', async () => {
+    const { simulated, remote, numbers, results } = remoteExecutor({ kill: 1 })
+    const reason = new Error('no number')
+    const once = (): Job => {
+      if (numbers.length > 0) throw reason
+      return makeJob(numbers)
+    }
+    remote.run(once, (result) => results.push(result))
+    const ticket = remote.run(
+      () => makeJob(numbers),
+      (result) => results.push(result),
+    )
+    ticket.cancel()
+    simulated.work()
+    simulated.workers[0]?.tellEnd()
+    await simulated.pass(0)
+    expect(results[0]).to.deep.equal({ ok: false, error: reason, cancelled: false })
+    expect(results[1]).to.include({ ok: false, cancelled: true })
+    expect(remote.waitSync()).to.equal(false)
+  })
+
   it('runs jobs on this thread where there are no workers, and tells what the system says', () => {
     const fs = new MemoryFileSystem()
     fs.makeDirectory('/store')
     const inline = new Executor(nodeEnvironment({ fs, defer: (fn) => void turns.push(fn) }), false)
-    const job: Job = {
-      type: 'flush',
-      priority: 'high',
-      directory: '/store',
-      storeId: new Uint8Array(16),
-      hashSeed: 0n,
-      segment: 2,
-      length: 100,
-      snapshots: [],
-      tableNumber: 3,
-      bitsPerKey: 10,
-    }
     const results: JobResult[] = []
-    inline.run(job, (result) => results.push(result))
+    inline.run(
+      () => makeJob([]),
+      (result) => results.push(result),
+    )
     expect(results).to.have.length(0)
     expect(inline.inline.pending).to.equal(1)
     expect(inline.waitSync()).to.equal(true)

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
 import { WorkerPool, type WorkerResult } from '../../src/env/worker-pool.ts'
 import { eachRuntime, runScript, runtimes } from '../support/runtimes.ts'
+import { SimulatedPool } from '../support/simulated-pool.ts'
 import { tempDirectory } from '../support/temp.ts'
 import {
   ask,
@@ -116,6 +117,87 @@ describe('env/worker-pool', () => {
     expect(pool.isUsable).to.equal(false)
   })
 
+  it('ends a worker that gives no sign of life, and starts another [ENV-26]', async () => {
+    const simulated = new SimulatedPool((worker) => ({ hang: worker === 0 ? 1 : 0 }))
+    simulated.run({ value: 'a' })
+    simulated.run({ value: 'b' }, 'high')
+    simulated.work()
+    await simulated.pass(55_000)
+    expect(simulated.told).to.deep.equal([])
+    await simulated.pass(10_000)
+    expect(simulated.told).to.deep.equal(['stuck', 'stuck'])
+    simulated.run({ value: 'c' })
+    simulated.work()
+    expect(simulated.told.at(-1)).to.equal('c')
+    expect(simulated.workers).to.have.length(2)
+    await simulated.pass(1_000_000)
+    expect(simulated.told).to.have.length(3)
+  })
+
+  it('gives no job up while the worker takes steps, however long it takes [ENV-26]', async () => {
+    const simulated = new SimulatedPool()
+    simulated.run({ value: 'long', steps: 100 })
+    for (let step = 0; step < 100; step++) {
+      simulated.workers[0]?.step()
+      await simulated.pass(40_000)
+    }
+    simulated.work()
+    expect(simulated.told).to.deep.equal(['long'])
+  })
+
+  it('notices while it blocks that the worker does not answer [ENV-26]', () => {
+    const simulated = new SimulatedPool((worker) => ({ kill: worker === 0 ? 1 : 0 }))
+    simulated.run({ value: 'a' })
+    let waits = 0
+    while (simulated.told.length === 0) {
+      simulated.pool.waitSync(50)
+      waits++
+    }
+    expect(simulated.told).to.deep.equal(['stuck'])
+    expect(waits).to.be.within(1000, 1500)
+    simulated.run({ value: 'b' })
+    expect(simulated.pool.waitSync(50)).to.equal(true)
+    expect(simulated.told).to.deep.equal(['stuck', 'b'])
+  })
+
+  it('loses the jobs of workers that never come up, and then tries no more [ENV-25, ENV-26]', async () => {
+    const simulated = new SimulatedPool(() => ({ drop: 1 }))
+    for (let start = 0; start < 4; start++) {
+      simulated.run({ value: start })
+      await simulated.pass(80_000)
+    }
+    expect(simulated.told).to.deep.equal(['lost', 'lost', 'lost', 'lost'])
+    expect(simulated.workers).to.have.length(3)
+    expect(simulated.pool.isUsable).to.equal(false)
+  })
+
+  it('runs a job once and tells it once when messages come twice [ENV-27]', () => {
+    const simulated = new SimulatedPool(() => ({ double: 1 }))
+    for (const value of [1, 2, 3]) simulated.run({ value, steps: value })
+    simulated.work()
+    expect(simulated.told).to.deep.equal([1, 2, 3])
+    expect(simulated.begun).to.deep.equal([1, 2, 3])
+  })
+
+  it('loses a job whose message is lost as soon as a later one is done [ENV-27]', async () => {
+    const faults = { drop: 0 }
+    const simulated = new SimulatedPool(() => faults)
+    simulated.run({ value: 'first' })
+    faults.drop = 1
+    simulated.run({ value: 'lost' })
+    simulated.run({ value: 'urgent and lost' }, 'high')
+    faults.drop = 0
+    simulated.run({ value: 'last' })
+    simulated.work()
+    await simulated.pass(1)
+    expect(simulated.told).to.deep.equal(['first', 'last', 'lost'])
+    simulated.run({ value: 'urgent' }, 'high')
+    simulated.work()
+    await simulated.pass(1)
+    expect(simulated.told.slice(3)).to.deep.equal(['urgent', 'lost'])
+    expect(simulated.pool.pending).to.equal(0)
+  })
+
   it('has one pool for the process, once a worker is configured [ENV-18]', () => {
     // In a process of its own: this one's pool is the engine's.
     expect(runScript(runtimes()[0]!, CHILD, { args: ['shared'] })).to.equal('ok\n')
@@ -136,11 +218,14 @@ describe('env/worker-pool', () => {
     }
   })
 
-  eachRuntime('lets the process end, idle or busy, unless a job keeps it [ENV-23]', (runtime) => {
-    for (const mode of ['idle', 'busy', 'alive']) {
-      expect(runScript(runtime, CHILD, { args: [mode] }), mode).to.equal('ok\n')
-    }
-  })
+  eachRuntime(
+    'lets the process end, idle, busy or hung, unless a job keeps it [ENV-23, ENV-26]',
+    (runtime) => {
+      for (const mode of ['idle', 'busy', 'alive', 'hung']) {
+        expect(runScript(runtime, CHILD, { args: [mode] }), mode).to.equal('ok\n')
+      }
+    },
+  )
 
   it('has no shared pool where workers are refused [ENV-25]', function () {
     const node26 = runtimes().find(({ name }) => name === 'node26')

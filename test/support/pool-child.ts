@@ -6,11 +6,19 @@
  *     pool-child.js idle        runs a job and has nothing more to do
  *     pool-child.js busy        leaves the worker at work
  *     pool-child.js shared      the one pool of a process; prints `ok`
+ *     pool-child.js hung        a job that never ends, on a clock that goes a hundred times too fast; prints `ok`
  *     pool-child.js alive       leaves a job that keeps the process alive; prints its result
  */
 import { strict as assert } from 'node:assert'
 import { readFileSync } from 'node:fs'
-import { configureWorker, WorkerPool, type WorkerResult } from '../../src/env/worker-pool.ts'
+import { clearTimeout, setTimeout } from 'node:timers'
+import {
+  configureWorker,
+  type PoolMachine,
+  WorkerPool,
+  type WorkerResult,
+} from '../../src/env/worker-pool.ts'
+import { WorkerThread } from '../../src/env/worker-thread.ts'
 import type { ToyJob } from './toy-worker.ts'
 
 const [mode, text] = process.argv.slice(2)
@@ -22,7 +30,28 @@ const configuration = {
 const pool = new WorkerPool(configuration)
 
 function ask(job: ToyJob, options = {}): Promise<WorkerResult> {
-  return new Promise((resolve) => pool.run(job, resolve, { keepAlive: true, ...options }))
+  return askOf(pool, job, options)
+}
+
+function askOf(asked: WorkerPool, job: ToyJob, options = {}): Promise<WorkerResult> {
+  return new Promise((resolve) => asked.run(job, resolve, { keepAlive: true, ...options }))
+}
+
+/** The watch over a worker gives up within a second instead of a minute. */
+function fastMachine(): PoolMachine {
+  return {
+    startThread: (given, events) => new WorkerThread(given, events),
+    monotonic: () => performance.now() * 100,
+    delay: (ms, fn) => {
+      const timer = setTimeout(fn, ms / 100)
+      return {
+        ref: () => void timer.ref(),
+        unref: () => void timer.unref(),
+        cancel: () => clearTimeout(timer),
+      }
+    },
+    sleep: () => {},
+  }
 }
 
 /** Without returning to the event loop, from the very start of the thread. */
@@ -96,6 +125,12 @@ if (mode === 'all') {
 } else if (mode === 'busy') {
   pool.run({ do: 'steps', steps: 100_000 }, () => undefined)
   pool.run({ do: 'echo' }, () => console.log('ok'), { priority: 'high', keepAlive: true })
+} else if (mode === 'hung') {
+  const fast = new WorkerPool(configuration, fastMachine())
+  const lost = await askOf(fast, { do: 'hang' })
+  assert.equal(!lost.ok && lost.reason, 'stuck')
+  const again = await askOf(fast, { do: 'echo', value: 'ok' })
+  console.log(again.ok ? again.value : again.error)
 } else if (mode === 'alive') {
   pool.run(
     { do: 'steps', steps: 100, value: 'ok' },

@@ -6,7 +6,16 @@ import { serveJobs } from '../../src/env/worker-host.ts'
 import { SedgeError } from '../../src/errors.ts'
 
 export interface ToyJob {
-  readonly do: 'echo' | 'steps' | 'spin' | 'fail' | 'exit' | 'setup' | 'unclonable' | 'finished'
+  readonly do:
+    | 'echo'
+    | 'steps'
+    | 'spin'
+    | 'hang'
+    | 'fail'
+    | 'exit'
+    | 'setup'
+    | 'unclonable'
+    | 'finished'
   readonly value?: unknown
   /** How many steps, each of 2 ms. */
   readonly steps?: number
@@ -41,6 +50,8 @@ serveJobs(function* (posted, context): Generator<void, unknown, void> {
       return fail()
     case 'unclonable':
       return () => undefined
+    case 'hang':
+      for (;;);
     case 'exit':
       return process.exit(3)
     case 'finished':
