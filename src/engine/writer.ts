@@ -223,8 +223,9 @@ export class Writer {
       }
     } catch (error) {
       writer.cutValues(tail)
-      if (isOutOfHandles(error)) throw ioError(error, 'cannot write', 'a value')
-      throw this.#writeFailed(error)
+      // Nothing is in a file that could not be opened.
+      const isUntouched = writer.values === undefined && isOutOfHandles(error)
+      throw isUntouched ? ioError(error, 'cannot write', 'a value') : this.#writeFailed(error)
     }
     return offsets
   }
@@ -267,8 +268,7 @@ export class Writer {
     if (manifest === undefined) throw new SedgeError('UNSUPPORTED', 'the store is read-only')
     this.#checkLock()
     try {
-      const number = manifest.allocateNumber()
-      store.chain.begin(number, store.sequence + 1, timestamp, capacity)
+      store.chain.begin(manifest.allocateNumber(), store.sequence + 1, timestamp, capacity)
       store.refreshView()
     } catch (error) {
       if (isOutOfHandles(error)) throw ioError(error, 'cannot write', 'the log')
