@@ -11,14 +11,14 @@ import { relative } from 'node:path'
 import { expect } from 'chai'
 import { findLockHolder, lockDirectory } from '../../src/env/directory-lock.ts'
 import type { DirectoryLock } from '../../src/env/file-system.ts'
-import { claimName, encodeClaim, type LockClaim, socketName } from '../../src/env/lock-claim.ts'
+import { claimName, socketName } from '../../src/env/lock-claim.ts'
 import { directoryIdentity, processIdentity } from '../../src/env/process-identity.ts'
 import type { SedgeError } from '../../src/errors.ts'
 import { killLockProcesses, startLockProcess } from '../support/lock-processes.ts'
+import { LockRace, plantClaim, PLANTED_TOKEN as TOKEN } from '../support/lock-race.ts'
 import { eachRuntime, type Runtime, runtimes } from '../support/runtimes.ts'
 import { tempDirectory } from '../support/temp.ts'
 
-const TOKEN = '0123456789abcdef'
 const DENO_FLAGS = ['run', '--quiet', '--no-prompt', '--no-lock', '--allow-read', '--allow-write']
 const NODE_FLAGS = ['--permission', '--allow-fs-read=*', '--allow-fs-write=*']
 
@@ -36,23 +36,6 @@ async function refusal(directory: string): Promise<SedgeError> {
 async function lockAndRelease(directory: string): Promise<void> {
   const lock = await lockDirectory(directory)
   lock.release()
-}
-
-/** Leaves a claim without a socket in a directory: ours, with some facts changed. */
-function plantClaim(directory: string, changes: Partial<LockClaim>): void {
-  const { device, inode, fileSystemType } = directoryIdentity(directory)
-  const claim: LockClaim = {
-    token: TOKEN,
-    ...processIdentity(),
-    device,
-    inode,
-    fileSystemType,
-    since: 1_700_000_000_000,
-    hasSocket: false,
-    hasKernelLock: false,
-    ...changes,
-  }
-  writeFileSync(`${directory}/${claimName(claim.token)}`, encodeClaim(claim))
 }
 
 describe('env/directory-lock', () => {
@@ -337,34 +320,20 @@ describe('env/directory-lock', () => {
 
   it('never has two holders when many processes race [LOCK-4, LOCK-6]', async function () {
     this.timeout(60_000)
-    await raceProcesses(Array.from({ length: 20 }, node), 5)
+    await race(Array.from({ length: 20 }, node))
   })
 
   it('never has two holders when runtimes race [LOCK-4, LOCK-6, LOCK-17]', async function () {
     this.timeout(60_000)
     const all = runtimes()
-    await raceProcesses([...all, ...all], 5)
+    await race([...all, ...all])
   })
 })
 
-/** Lets a process of each runtime contend at once, round after round. */
-async function raceProcesses(contenders: readonly Runtime[], rounds: number): Promise<void> {
+async function race(contenders: readonly Runtime[]): Promise<void> {
   const directory = tempDirectory()
-  const processes = contenders.map((runtime) => startLockProcess(runtime, 'race', directory))
-  for (const { line } of processes) expect(await line()).to.equal('ready')
-  for (let round = 0; round < rounds; round++) {
-    // All of them find a dead owner's claim and want to clear it away.
-    plantClaim(directory, { startTime: '1' })
-    for (const { process } of processes) process.stdin?.write('.')
-    const outcomes = await Promise.all(processes.map(({ line }) => line()))
-    const refused = outcomes.filter((outcome) => outcome.startsWith('{'))
-    const holders = outcomes.filter((outcome) => outcome === 'held')
-    expect(outcomes).not.to.include('violation')
-    expect(holders, `round ${round}`).not.to.have.length(0)
-    expect(refused.length + holders.length).to.equal(contenders.length)
-    for (const outcome of refused) expect(JSON.parse(outcome).code).to.equal('LOCKED')
-  }
-  for (const { process } of processes) process.stdin?.end()
-  await Promise.all(processes.map(({ ended }) => ended))
+  const racing = await LockRace.start(directory, contenders)
+  for (let round = 0; round < 5; round++) await racing.run()
+  await racing.end()
   expect(readdirSync(directory)).to.deep.equal([])
 }

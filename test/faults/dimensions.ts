@@ -2,5 +2,14 @@
 import { bitFlips, truncations } from './damage.ts'
 import type { Dimension } from './dimension.ts'
 import { interleavings } from './interleavings.ts'
+import { kills } from './kills.ts'
+import { lockHolders, lockRaces } from './locks.ts'
 
-export const DIMENSIONS: readonly Dimension[] = [bitFlips, truncations, interleavings]
+export const DIMENSIONS: readonly Dimension[] = [
+  bitFlips,
+  truncations,
+  interleavings,
+  kills,
+  lockRaces,
+  lockHolders,
+]

@@ -8,7 +8,7 @@
  *
  * An outcome is one line: `held`, `violation` or the JSON of an error.
  */
-import { closeSync, openSync, unlinkSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs'
 import { findLockHolder, lockDirectory } from '../../src/env/directory-lock.ts'
 import type { DirectoryLock } from '../../src/env/file-system.ts'
 import { SedgeError } from '../../src/errors.ts'
@@ -31,17 +31,35 @@ async function take(): Promise<DirectoryLock | undefined> {
   }
 }
 
+/** Creates the file that only one process at a time may have. False when somebody else has it. */
+function bearWitness(witness: string): boolean {
+  try {
+    const fd = openSync(witness, 'wx')
+    writeSync(fd, String(process.pid))
+    closeSync(fd)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Whether whoever made the witness was killed before it could remove it. */
+function isLeftBehind(witness: string): boolean {
+  try {
+    process.kill(Number(readFileSync(witness, 'latin1')), 0)
+    return false
+  } catch (error) {
+    return (error as { code?: unknown }).code === 'ESRCH'
+  }
+}
+
 /** Two holders at once would both want to create the witness. */
 async function race(): Promise<void> {
   const lock = await take()
   if (lock === undefined) return
   const witness = `${directory}/witness`
-  let outcome = 'held'
-  try {
-    closeSync(openSync(witness, 'wx'))
-  } catch {
-    outcome = 'violation'
-  }
+  if (isLeftBehind(witness)) unlinkSync(witness)
+  let outcome = bearWitness(witness) ? 'held' : 'violation'
   await new Promise((resolve) => setTimeout(resolve, HOLD_MS))
   if (!lock.isHeld()) outcome = 'violation'
   if (outcome === 'held') unlinkSync(witness)

@@ -1,15 +1,19 @@
 /**
  * The process that is killed: opens a store and writes until the end, telling the number of each operation on standard
- * output once it is acknowledged.
+ * output once it is acknowledged. Four readers go over the store meanwhile.
  *
- *     kill-child.js <directory> <seed> <run> <first operation>
+ *     kill-child.js <directory> <seed> <run> <first operation>                    until somebody kills it
+ *     kill-child.js <directory> <seed> <run> <first operation> <nth> <moment>     until its nth change of a file
  */
 import { writeSync } from 'node:fs'
+import { NodeFileSystem } from '../../src/env/node-file-system.ts'
 import { type Database, open } from '../../src/index.ts'
-import { IN_FLIGHT_MAX, type Operation, operationOf } from '../support/kill-operations.ts'
+import { IN_FLIGHT_MAX, type Operation, operationOf } from './kill-operations.ts'
+import { type Moment, suicidalFileSystem } from './suicidal-file-system.ts'
 
 /** Four arenas of 64 KiB: flushes and compactions come every few milliseconds. */
 const MEMTABLE_BYTES = 4 * 65_536
+const READERS = 4
 
 function tell(number: number): void {
   for (;;) {
@@ -39,9 +43,27 @@ function write(db: Database<string, string>, operation: Operation): Promise<void
   return isBlocking ? void db.batchSync(batch, { sync }) : db.batch(batch, { sync })
 }
 
+/** Reads everything, again and again; no key comes twice or out of order. */
+async function read(db: Database<string, string>, reverse: boolean): Promise<never> {
+  for (;;) {
+    let last: string | undefined
+    for await (const [key] of db.iterator({ reverse })) {
+      if (last !== undefined && key > last === reverse) throw new Error('keys are out of order')
+      last = key
+    }
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
+
 async function main(directory: string, seed: number, run: number, first: number): Promise<void> {
-  const options = { memtableSize: MEMTABLE_BYTES, cacheSize: 2 ** 20 }
+  const [nth, moment] = process.argv.slice(6)
+  const fs =
+    nth === undefined
+      ? undefined
+      : suicidalFileSystem(new NodeFileSystem(), Number(nth), moment as Moment)
+  const options = { memtableSize: MEMTABLE_BYTES, cacheSize: 2 ** 20, fs }
   const db: Database<string, string> = await open(directory, options)
+  for (let reader = 0; reader < READERS; reader++) void read(db, reader % 2 === 1)
   const underWay = new Set<Promise<void>>()
   for (let number = first; ; number++) {
     const operation = operationOf(seed, run, number)
