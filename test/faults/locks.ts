@@ -67,8 +67,7 @@ const RUNTIMES = 4
 export const lockHolders: Dimension = {
   name: 'lock-holders',
   ids: 'F2, F3, F4, F8, R15',
-  title:
-    "a dead holder is replaced without anybody's help, and a living one never, stopped or in a container or not",
+  title: 'a dead holder is replaced without help, a living one never, stopped or in a container',
   unit: 'holders',
   floor: CASES.length * RUNTIMES,
   seconds: 25,
