@@ -46,7 +46,8 @@ export async function listenOn(directory: string, name: string): Promise<LockSoc
 export async function probeSocket(directory: string, name: string): Promise<SocketEvidence> {
   try {
     const status = lstatSync(join(directory, name), { throwIfNoEntry: false })
-    if (status === undefined) return 'absent'
+    // The runtime removes the file when it closes the socket of a thread that ends.
+    if (status === undefined) return isListed(name) === false ? 'gone' : 'absent'
     if (!status.isSocket()) return 'unknown'
     const evidence = await withShortPath(directory, name, tryConnecting)
     return evidence === 'refused' ? confirmRefusal(name) : evidence
@@ -96,8 +97,20 @@ function tryConnecting(path: string): Promise<SocketEvidence> {
 function confirmRefusal(name: string): SocketEvidence {
   if (process.platform !== 'linux') return 'unknown'
   if (process.versions['bun'] === undefined) return 'refused'
-  const sockets = readFileSync('/proc/net/unix', 'latin1').split('\n')
-  return sockets.some((line) => line.endsWith(`/${name}`)) ? 'accepts' : 'refused'
+  const isThere = isListed(name)
+  if (isThere === undefined) return 'unknown'
+  return isThere ? 'accepts' : 'refused'
+}
+
+/** Whether the kernel has a socket of this name in our network namespace, with a file or without; `undefined` where that is secret. */
+function isListed(name: string): boolean | undefined {
+  if (process.platform !== 'linux') return undefined
+  try {
+    const sockets = readFileSync('/proc/net/unix', 'latin1').split('\n')
+    return sockets.some((line) => line.endsWith(`/${name}`))
+  } catch {
+    return undefined
+  }
 }
 
 /** Calls `use` with a path to the socket that fits in an address: through the open directory where need be. */

@@ -1,14 +1,17 @@
 /**
  * Whether the owner of a claim still lives: a pure decision over the claim, where we are, and what the kernel said
- * about its socket and its pid [LOCK-9 … LOCK-16].
+ * about its socket and its pid [LOCK-9 … LOCK-16, LOCK-25].
  *
  * A bare pid never decides, and time never does. When in doubt the answer is `'unknown'`, which refuses.
  */
 import type { LockClaim } from './lock-claim.ts'
 import type { DirectoryIdentity, ProcessEvidence, ProcessIdentity } from './process-identity.ts'
 
-/** What connecting to a claim's socket showed. `'refused'`: the file is there and nobody listens. */
-export type SocketEvidence = 'accepts' | 'refused' | 'absent' | 'unknown'
+/**
+ * What connecting to a claim's socket showed. `'refused'`: the file is there and nobody listens. `'absent'`: there is no
+ * file. `'gone'`: neither a file nor, in our network namespace, a socket that has lost its file.
+ */
+export type SocketEvidence = 'accepts' | 'refused' | 'absent' | 'gone' | 'unknown'
 
 export interface Surroundings {
   readonly process: ProcessIdentity
@@ -42,6 +45,9 @@ export function judgeClaim(claim: LockClaim, here: Surroundings, evidence: Evide
     if (isLocal || (isSameMachine && isSameMount)) return 'dead'
   }
   if (isSameMachine && isSamePidSpace(claim, here.process)) {
+    const isOurs = claim.pid === here.process.pid && evidence.process === 'running'
+    // The process lives, the thread does not.
+    if (isOurs && claim.hasSocket && evidence.socket === 'gone') return 'dead'
     if (evidence.process === 'gone' || evidence.process === 'replaced') return 'dead'
     if (evidence.process === 'running') return 'alive'
   }

@@ -8,6 +8,7 @@ import {
 } from 'node:fs'
 import { createServer } from 'node:net'
 import { relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
 import { findLockHolder, lockDirectory } from '../../src/env/directory-lock.ts'
 import type { DirectoryLock } from '../../src/env/file-system.ts'
@@ -16,9 +17,10 @@ import { directoryIdentity, processIdentity } from '../../src/env/process-identi
 import type { SedgeError } from '../../src/errors.ts'
 import { killLockProcesses, startLockProcess } from '../support/lock-processes.ts'
 import { LockRace, plantClaim, PLANTED_TOKEN as TOKEN } from '../support/lock-race.ts'
-import { eachRuntime, type Runtime, runtimes } from '../support/runtimes.ts'
+import { eachRuntime, type Runtime, runScript, runtimes } from '../support/runtimes.ts'
 import { tempDirectory } from '../support/temp.ts'
 
+const THREAD_CHILD = fileURLToPath(new URL('../support/lock-thread-child.js', import.meta.url))
 const DENO_FLAGS = ['run', '--quiet', '--no-prompt', '--no-lock', '--allow-read', '--allow-write']
 const NODE_FLAGS = ['--permission', '--allow-fs-read=*', '--allow-fs-write=*']
 
@@ -68,6 +70,11 @@ describe('env/directory-lock', () => {
     const directory = tempDirectory()
     const outcomes = await Promise.allSettled(Array.from({ length: 10 }, () => hold(directory)))
     expect(outcomes.filter(({ status }) => status === 'fulfilled')).to.have.length(1)
+  })
+
+  eachRuntime('lets go of what a thread held that has ended [LOCK-25]', (runtime) => {
+    const output = runScript(runtime, THREAD_CHILD, { args: [tempDirectory()] })
+    expect(output.trim()).to.equal('held LOCKED held')
   })
 
   it('leaves a claim and a socket while it holds, and nothing after [LOCK-2, LOCK-5, LOCK-19]', async () => {

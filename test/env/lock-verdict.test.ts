@@ -104,6 +104,17 @@ describe('env/lock-verdict', () => {
     expect(judge({ evidence: { socket: 'absent' } })).to.equal('unknown')
   })
 
+  it('takes a thread of this process for ended whose socket is gone, and no other process [LOCK-25]', () => {
+    const evidence: Evidence = { socket: 'gone', process: 'running' }
+    const claim = { pid: HERE.pid, startTime: HERE.startTime }
+    expect(judge({ claim, evidence })).to.equal('dead')
+    expect(judge({ claim, evidence: { ...evidence, socket: 'absent' } })).to.equal('alive')
+    expect(judge({ claim: { ...claim, hasSocket: false }, evidence })).to.equal('alive')
+    expect(judge({ evidence })).to.equal('alive')
+    expect(judge({ claim: { ...claim, pidNamespace: 'other' }, evidence })).to.equal('unknown')
+    expect(judge({ claim: { ...claim, bootId: undefined }, evidence })).to.equal('unknown')
+  })
+
   it('asks the process table within one boot and pid namespace only [LOCK-13]', () => {
     const claim = { hasSocket: false }
     expect(judge({ claim, evidence: { process: 'gone' } })).to.equal('dead')
