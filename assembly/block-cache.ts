@@ -1,19 +1,18 @@
 /**
  * Blocks in memory: installed once (checksum, decompression, full validation), then trusted. Clock eviction
  * within a budget of bytes; a frame with pins stays, and so does what the lookup under way has used, so the budget may be
- * exceeded by what cursors stand on and by the path of one lookup.
- *
- *   frame   | Frame | content … | offsets u32 × count | heads u32 × count |      one allocation
- *
- * `offsets` point at entries, `heads` are the first four bytes behind the shared prefix, for searching.
+ * exceeded by what cursors stand on and by the path of one lookup. A frame is found through the slot of the index entry
+ * that points to it, or, the first time, through a hash table.
  */
-import { BLOCK_HEADER, Frame, TRAILER } from './frame'
+import { BLOCK_HEADER, Frame, TRAILER, groups, groupsBytes } from './frame'
 import { parse } from './block-parse'
 import { allocate, free } from './memory'
 import { lz4Decompress } from './lz4'
 import { xxh64 } from './xxh64'
 import {
+  BLOCK_DATA,
   BLOCK_FILTER,
+  BLOCK_INDEX,
   CODEC_LZ4,
   CODEC_NONE,
   CODEC_ZSTD,
@@ -78,15 +77,41 @@ export function blockCacheHas(table: usize, offset: u64): bool {
   return false
 }
 
+/** A lookup uses a resident block. */
+// @ts-ignore: decorator
+@inline
+export function touch(frame: Frame): void {
+  frame.used = 1
+  frame.lookup = lookup
+  cacheHits += 1
+}
+
+/** Makes a slot point to a frame that no other slot points to. */
+export function fillSlot(slot: usize, f: usize): void {
+  const frame = changetype<Frame>(f)
+  if (frame.slot != 0) return
+  frame.slot = slot
+  store<u32>(slot, f as u32)
+}
+
+/** Parts a frame from the slot that points to it, and from those that its own slots point to. */
+function clearSlots(frame: Frame): void {
+  if (frame.slot != 0) store<u32>(frame.slot, 0)
+  if (frame.kind != BLOCK_INDEX) return
+  const end = frame.slots + ((<usize>(frame.count * frame.stride)) << 2)
+  for (let at = frame.slots; at < end; at += 4) {
+    const child = <usize>load<u32>(at)
+    if (child != 0) changetype<Frame>(child).slot = 0
+  }
+}
+
 /** The frame of a block, 0 when it is not resident. Valid until the next install, unless pinned. */
 export function blockCacheGet(table: usize, offset: u64): usize {
   let f = <usize>load<u32>(bucketOf(table, offset))
   while (f != 0) {
     const frame = changetype<Frame>(f)
     if (frame.offset == offset && frame.table == table) {
-      frame.used = 1
-      frame.lookup = lookup
-      cacheHits += 1
+      touch(frame)
       return f
     }
     f = frame.hashNext
@@ -142,6 +167,7 @@ function insertFrame(f: usize): void {
 
 function removeFrame(f: usize): void {
   const frame = changetype<Frame>(f)
+  clearSlots(frame)
   const bucket = bucketOf(frame.table, frame.offset)
   let at = <usize>load<u32>(bucket)
   if (at == f) {
@@ -216,13 +242,14 @@ export function lastInstalled(): usize {
 /**
  * Verifies the `stored` bytes of a block at `address`, decodes them into a frame and enters it in the cache.
  * `decoded` is nonzero when the content was decompressed by the caller (zstd): it is at that address, of the size that
- * the trailer names. CORRUPT and UNKNOWN_FORMAT enter nothing. May grow.
+ * the trailer names. An entry of an index gets `stride` slots. CORRUPT and UNKNOWN_FORMAT enter nothing. May grow.
  */
 export function blockInstall(
   table: usize,
   identity: u64,
   offset: u64,
   kind: u32,
+  stride: u32,
   address: usize,
   stored: u32,
   decoded: usize,
@@ -249,7 +276,7 @@ export function blockInstall(
   } else {
     return UNKNOWN_FORMAT
   }
-  return release(enter(table, offset, kind, content, bytes))
+  return release(enter(table, offset, kind, stride, content, bytes))
 }
 
 function release(status: i32): i32 {
@@ -258,7 +285,14 @@ function release(status: i32): i32 {
   return status
 }
 
-function enter(table: usize, offset: u64, kind: u32, content: usize, bytes: u32): i32 {
+function enter(
+  table: usize,
+  offset: u64,
+  kind: u32,
+  stride: u32,
+  content: usize,
+  bytes: u32,
+): i32 {
   let count: u32 = 0
   if (kind == BLOCK_FILTER) {
     if (bytes == 0 || (bytes & 63) != 0) return CORRUPT
@@ -268,8 +302,7 @@ function enter(table: usize, offset: u64, kind: u32, content: usize, bytes: u32)
     // An entry takes five bytes at least, so this bounds the allocation as well.
     if (count == 0 || <u64>count * 5 > <u64>bytes) return CORRUPT
   }
-  const directory = (bytes + 15) & ~15
-  const total = (offsetof<Frame>() as u32) + 16 + directory + (count << 3)
+  const total = frameBytes(kind, stride, count, bytes)
   makeRoom(total)
   const f = allocate(total)
   if (f == 0) return NO_MEMORY
@@ -277,17 +310,16 @@ function enter(table: usize, offset: u64, kind: u32, content: usize, bytes: u32)
   memory.fill(f, 0, offsetof<Frame>())
   frame.table = table
   frame.offset = offset
-  frame.content = (f + offsetof<Frame>() + 15) & ~15
   frame.contentBytes = bytes
   frame.count = count
   frame.used = 1
   frame.kind = kind
+  frame.stride = stride
   frame.lookup = lookup
   frame.charge = total
+  lay(frame)
   memory.copy(frame.content, content, bytes)
   if (kind != BLOCK_FILTER) {
-    frame.offsets = frame.content + directory
-    frame.heads = frame.offsets + ((<usize>count) << 2)
     const status = parse(frame)
     if (status != OK) {
       free(f)
@@ -297,4 +329,27 @@ function enter(table: usize, offset: u64, kind: u32, content: usize, bytes: u32)
   insertFrame(f)
   installed = f
   return OK
+}
+
+/** Bytes of a frame, with what aligning its parts may take. */
+function frameBytes(kind: u32, stride: u32, count: u32, bytes: u32): u32 {
+  const fixed = (offsetof<Frame>() as u32) + bytes + 16
+  if (kind == BLOCK_FILTER) return fixed
+  const directory = (groupsBytes(count) as u32) + (count << 2)
+  return fixed + directory + (kind == BLOCK_INDEX ? (count * stride) << 2 : 0)
+}
+
+/** Places the parts of a frame as frame.ts shows. */
+function lay(frame: Frame): void {
+  let at = groups(frame)
+  if (frame.kind != BLOCK_FILTER) at += groupsBytes(frame.count)
+  if (frame.kind == BLOCK_INDEX) {
+    frame.slots = at
+    at += ((<usize>frame.count) * frame.stride) << 2
+    memory.fill(frame.slots, 0, at - frame.slots)
+    frame.heads = at
+    at += (<usize>frame.count) << 2
+  }
+  frame.content = at
+  if (frame.kind == BLOCK_DATA) frame.heads = (at + frame.contentBytes + 3) & ~3
 }

@@ -11,7 +11,7 @@ import {
   OK,
   UNKNOWN_FORMAT,
 } from './abi'
-import { BLOCK_HEADER, Frame, HANDLE_BYTES } from './frame'
+import { BLOCK_HEADER, Frame, HANDLE_BYTES, offsetAt } from './frame'
 
 /** Validates a whole block and fills its directory. What passes needs no check ever after. */
 export function parse(frame: Frame): i32 {
@@ -30,7 +30,7 @@ export function parse(frame: Frame): i32 {
     if (status != OK) return status
     p = parsedEnd
     if (frame.kind == BLOCK_INDEX && !isIndexEntry(parsedStart)) return CORRUPT
-    store<u32>(frame.offsets + ((<usize>i) << 2), (parsedStart - content) as u32)
+    store<u32>(offsetAt(frame, i), (parsedStart - content) as u32)
     store<u32>(frame.heads + ((<usize>i) << 2), head32(parsedSuffix, parsedSuffixBytes))
     if (i > 0 && !ascends(frame)) return CORRUPT
     previousSuffix = parsedSuffix

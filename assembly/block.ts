@@ -5,7 +5,7 @@
  *            1 byte  ------------------- varints -------------------
  */
 import { compareBytes, copyBytes, head32 } from './bytes'
-import { Frame } from './frame'
+import { Frame, offsetAt } from './frame'
 
 /** The entry read last by `readEntry`. */
 export let entryKind: u32 = 0
@@ -36,7 +36,7 @@ function next(): u64 {
 
 /** Decodes entry `i`. Requires i < count. */
 export function readEntry(frame: Frame, i: u32): void {
-  const start = frame.content + load<u32>(frame.offsets + ((<usize>i) << 2))
+  const start = frame.content + load<u32>(offsetAt(frame, i))
   entryKind = load<u8>(start)
   cursor = start + 1
   entrySuffixBytes = next() as u32

@@ -1,9 +1,16 @@
 /**
- * A block in memory.
+ * A block in memory, in one allocation. What a lookup touches lies together and in a fixed place, because a lookup in a
+ * large cache costs as much as the cache lines and pages that it waits for, one after the other:
  *
- *   frame   | Frame | content … | offsets u32 × count | heads u32 × count |      one allocation
+ *   data     | Frame | groups | content … | heads u32 × count |
+ *   index    | Frame | groups | slots u32 × count × stride | heads u32 × count | content … |
+ *   filter   | Frame | content … |
  *
- * `offsets` point at entries, `heads` are the first four bytes behind the shared prefix, for searching.
+ *   group    | tags u8 × 16 | offsets u32 × 16 |          of sixteen entries
+ *
+ * `offsets` point at entries. `tags` are for finding a key without order (block-tags.ts). `heads` are the first four bytes
+ * behind the shared prefix, for searching by order. `slots` point at the frames of the blocks that the entries of an index
+ * point to, 0 where none is known: `slot` of such a frame is the address of its slot, which is cleared when the frame goes.
  */
 
 export const TRAILER: u32 = 16
@@ -15,26 +22,70 @@ export const HANDLE_BYTES: usize = 12
 @unmanaged
 export class Frame {
   table: usize
-  pins: u32
+  /** What it was installed as: BLOCK_DATA, BLOCK_INDEX or BLOCK_FILTER. */
+  kind: u32
   offset: u64
   content: usize
   contentBytes: u32
   count: u32
   prefix: usize
   prefixBytes: u32
-  offsets: usize
   heads: usize
+  /** Whether the tags are made. */
+  tagged: u32
+  /** Of an index block. */
+  slots: usize
+  /** Slots of an entry: 2 in a top index, for the partition and its filter, else 1. */
+  stride: u32
+  /** The address of the slot that points here, 0 if none does. */
+  slot: usize
+  /** Set by every use, cleared by the clock's hand. */
+  used: u32
+  /** The lookup that used it last. */
+  lookup: u32
   baseSequence: u64
   baseTimestamp: i64
   /** Bytes charged to the budget. */
   charge: u32
-  /** Set by every use, cleared by the clock's hand. */
-  used: u32
-  /** What it was installed as: BLOCK_DATA, BLOCK_INDEX or BLOCK_FILTER. */
-  kind: u32
-  /** The lookup that used it last. */
-  lookup: u32
+  pins: u32
   hashNext: usize
   clockNext: usize
   clockPrevious: usize
+}
+
+/** Entries of a group, and its bytes. */
+export const GROUP: u32 = 16
+const GROUP_BYTES: usize = 80
+
+/** Bytes of the groups of `count` entries. */
+export function groupsBytes(count: u32): usize {
+  return (((count + GROUP - 1) / GROUP) as usize) * GROUP_BYTES
+}
+
+/** The first group. */
+// @ts-ignore: decorator
+@inline
+export function groups(frame: Frame): usize {
+  return changetype<usize>(frame) + offsetof<Frame>()
+}
+
+/** Where the tags of entries `i` and following begin. Requires that a group begins there. */
+// @ts-ignore: decorator
+@inline
+export function tagsAt(frame: Frame, i: u32): usize {
+  return groups(frame) + ((i / GROUP) as usize) * GROUP_BYTES
+}
+
+/** Where the tag of entry `i` is. */
+// @ts-ignore: decorator
+@inline
+export function tagAt(frame: Frame, i: u32): usize {
+  return tagsAt(frame, i) + ((i % GROUP) as usize)
+}
+
+/** Where the offset of entry `i` is. */
+// @ts-ignore: decorator
+@inline
+export function offsetAt(frame: Frame, i: u32): usize {
+  return tagsAt(frame, i) + GROUP + (((i % GROUP) as usize) << 2)
 }

@@ -29,12 +29,15 @@ import {
   blockCacheGet,
   blockCacheHas,
   blockInstall,
+  fillSlot,
   lastInstalled,
   pin,
+  touch,
   unpin,
 } from './block-cache'
 import { Frame } from './frame'
 import { compareEntryKey, entryValue, entryValueBytes, lowerBound, readEntry } from './block'
+import { findEntry } from './block-tags'
 
 /** Greater than any sequence: seeks to the first version of a key. */
 export const SEQUENCE_MAX: u64 = 1 << 53
@@ -123,7 +126,8 @@ export function tableInstall(
   const at = <u64>offset
   // Asked for twice, by two callers that missed it at the same time.
   if (blockCacheHas(address, at)) return OK
-  const status = blockInstall(address, t.identity, at, kind, bytes, stored, decoded)
+  const stride: u32 = at == t.topOffset ? 2 : 1
+  const status = blockInstall(address, t.identity, at, kind, stride, bytes, stored, decoded)
   if (status == OK && at == t.topOffset) {
     t.top = lastInstalled()
     pin(t.top)
@@ -165,15 +169,39 @@ function missingTop(t: Table, address: usize): i32 {
 /** The block found last by `handle`. */
 export let found: usize = 0
 
-/** The block that the value of an index entry points to: `at` 0 for the first handle in it, 12 for the second. */
+/**
+ * The block that entry `i` of an index block points to: `at` 0 for its first handle, 12 for its second. Two entries that
+ * point to one block as different things contradict each other; an index may even point to itself.
+ */
+// @ts-ignore: decorator
+@inline
 export function handle(table: usize, index: Frame, i: u32, at: u32, kind: u32): i32 {
+  found = <usize>load<u32>(slotOf(index, i, at))
+  if (found == 0) return handleUnknown(table, index, i, at, kind)
+  if (changetype<Frame>(found).kind != kind) return corrupt(table, index.offset)
+  touch(changetype<Frame>(found))
+  return OK
+}
+
+/** The slot of the first or the second handle of an entry; a second one is only in a top index. */
+// @ts-ignore: decorator
+@inline
+function slotOf(index: Frame, i: u32, at: u32): usize {
+  return index.slots + ((<usize>(i * index.stride + u32(at != 0))) << 2)
+}
+
+/** `handle` of a block that no slot points to. */
+function handleUnknown(table: usize, index: Frame, i: u32, at: u32, kind: u32): i32 {
   readEntry(index, i)
   if (entryValueBytes < at + 12) return corrupt(table, index.offset)
   const offset = load<u64>(entryValue + at)
   const bytes = load<u32>(entryValue + at, 8)
   found = blockCacheGet(table, offset)
-  // Two entries that point to one block, as different things, contradict each other.
-  if (found != 0) return changetype<Frame>(found).kind == kind ? OK : corrupt(table, index.offset)
+  if (found != 0) {
+    if (changetype<Frame>(found).kind != kind) return corrupt(table, index.offset)
+    fillSlot(slotOf(index, i, at), found)
+    return OK
+  }
   const t = changetype<Table>(table)
   if (offset < 72 || offset > t.limit || <u64>bytes > t.limit - offset) {
     return corrupt(table, index.offset)
@@ -233,16 +261,9 @@ export function tableFind(
     for (; i < partition.count; i++) {
       status = handle(address, partition, i, 0, BLOCK_DATA)
       if (status != OK) return status
-      const block = changetype<Frame>(found)
-      const e = lowerBound(block, key, keyBytes, sequence)
-      if (e == block.count) {
-        readEntry(partition, i)
-        if (compareEntryKey(partition, key, keyBytes) == 0) continue
-        if (filtered) filterFalsePositives += 1
-        return NOT_FOUND
-      }
-      readEntry(block, e)
-      if (compareEntryKey(block, key, keyBytes) == 0) return OK
+      if (findEntry(changetype<Frame>(found), key, keyBytes, sequence)) return OK
+      readEntry(partition, i)
+      if (compareEntryKey(partition, key, keyBytes) == 0) continue
       if (filtered) filterFalsePositives += 1
       return NOT_FOUND
     }

@@ -59,8 +59,7 @@ export class Reader {
     }
     const length = view.foundBytes
     if (length <= target.length - offset) {
-      const at = view.foundAt
-      target.set(kernel.memory.bytes.subarray(at, at + length), offset)
+      target.set(kernel.memory.view(view.foundAt, length), offset)
     }
     return length
   }

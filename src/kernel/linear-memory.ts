@@ -1,46 +1,47 @@
 /**
  * The only maker of views over the kernel's memory. Memory may grow in any call that says so, which detaches
- * every view, so views are fetched anew through the getters and never kept across calls.
+ * every view, so views are fetched anew through the getters and never kept across calls. A detached view has no
+ * length: that is how the getters know, because to ask the memory for its buffer is a call into the runtime, and
+ * costs more than a lookup's arithmetic.
  */
 import { Buffer } from 'node:buffer'
 import type { KernelExports } from './exports.ts'
 
+const RESULT_WORDS = 16
+
 export class LinearMemory {
   readonly #memory: WebAssembly.Memory
   readonly #resultAddress: number
-  #buffer: ArrayBufferLike
   #bytes: Buffer
   #results: Float64Array
 
   constructor(exports: KernelExports) {
     this.#memory = exports.memory
     this.#resultAddress = exports.resultAddress()
-    this.#buffer = this.#memory.buffer
-    this.#bytes = Buffer.from(this.#buffer)
-    this.#results = new Float64Array(this.#buffer, this.#resultAddress, 16)
+    this.#bytes = Buffer.from(this.#memory.buffer)
+    this.#results = new Float64Array(this.#memory.buffer, this.#resultAddress, RESULT_WORDS)
   }
 
   #renew(): void {
-    this.#buffer = this.#memory.buffer
-    this.#bytes = Buffer.from(this.#buffer)
-    this.#results = new Float64Array(this.#buffer, this.#resultAddress, 16)
+    this.#bytes = Buffer.from(this.#memory.buffer)
+    this.#results = new Float64Array(this.#memory.buffer, this.#resultAddress, RESULT_WORDS)
   }
 
   /** All of memory. Valid until the next call that may grow. */
   get bytes(): Buffer {
-    if (this.#memory.buffer !== this.#buffer) this.#renew()
+    if (this.#bytes.length === 0) this.#renew()
     return this.#bytes
   }
 
   /** The result words. Valid until the next call. */
   get results(): Float64Array {
-    if (this.#memory.buffer !== this.#buffer) this.#renew()
+    if (this.#results.length === 0) this.#renew()
     return this.#results
   }
 
   /** A view. Valid until the next call that may grow. */
   view(at: number, length: number): Uint8Array {
-    return new Uint8Array(this.#memory.buffer, at, length)
+    return new Uint8Array(this.bytes.buffer, at, length)
   }
 
   /** A copy of a region, the caller's. */

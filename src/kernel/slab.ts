@@ -26,9 +26,9 @@ export class Slab {
 
   /** A copy of `length` bytes of `source` from `at`, as a plain `Uint8Array` or a `Buffer`. The caller's for good. */
   take(source: Uint8Array, at: number, length: number, asBuffer: boolean): Uint8Array {
+    const from = new Uint8Array(source.buffer, source.byteOffset + at, length)
     if (length > SHARE_MAX) {
-      const own = new Uint8Array(length)
-      own.set(source.subarray(at, at + length))
+      const own = from.slice()
       return asBuffer ? Buffer.from(own.buffer) : own
     }
     if (this.#used + length > this.#slab.byteLength) {
@@ -41,7 +41,7 @@ export class Slab {
     const out = asBuffer
       ? Buffer.from(this.#slab, start, length)
       : new Uint8Array(this.#slab, start, length)
-    out.set(source.subarray(at, at + length))
+    out.set(from)
     return out
   }
 }

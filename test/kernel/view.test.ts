@@ -5,6 +5,7 @@ import { CHUNKS, type Entry, PUT } from '../reference/entry.ts'
 import { join } from '../reference/little-endian.ts'
 import { encodeReference } from '../reference/log-segment.ts'
 import { tableIdentity } from '../reference/table.ts'
+import { xxh64 } from '../reference/xxh64.ts'
 import { bytesOf, look, randomKeys, show } from '../support/entries.ts'
 import { createKernel } from '../support/kernel.ts'
 import { type MemoryTable, MemoryTables, STORE_ID } from '../support/memory-tables.ts'
@@ -88,6 +89,24 @@ describe('kernel/view', () => {
         }
       }
     }
+  })
+
+  it('tells keys apart whose hashes begin alike [KRN-8]', () => {
+    const kernel = createKernel()
+    const tables = new MemoryTables(kernel)
+    // Nearly all first bytes are there, so the keys of a block share no prefix, and tags are of whole keys.
+    const alike = Array.from({ length: 60_000 }, (_, i) => join([i % 256], bytesOf(`${i}`)))
+      .filter((key) => xxh64(key, 0n) >> 56n === 7n)
+      .sort(Buffer.compare)
+    const present = alike.filter((_, i) => i % 2 === 0)
+    const [table] = tables.build(present.map((key, i) => put(key, i + 1))) as [MemoryTable]
+    const view = new View(kernel, tables)
+    view.set([], [[], [table.handle]])
+    expect(present.length).to.be.greaterThan(100)
+    alike.forEach((key, i) => {
+      const found = look(kernel, view, key, 2 ** 53 - 1)?.sequence
+      expect(found).to.equal(i % 2 === 0 ? i / 2 + 1 : undefined)
+    })
   })
 
   it('finds keys in an index of many partitions of short keys [KRN-8]', () => {
