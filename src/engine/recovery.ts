@@ -150,7 +150,9 @@ export class LogRecovery {
     const path = this.#path(name)
     let read: ReadSegment | undefined
     try {
-      read = readSegment(this.#kernel, this.#fs, { path, name, storeId, hashSeed, number })
+      const leftoversBelow = this.#log.logNumber
+      const segment = { path, name, storeId, hashSeed, number, leftoversBelow }
+      read = readSegment(this.#kernel, this.#fs, segment)
       if (read === undefined) {
         const segment = { path, storeId, number, epoch: this.#log.epoch }
         this.#noteProof(number, proofWithoutHeader(this.#kernel, this.#fs, segment))

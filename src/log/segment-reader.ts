@@ -7,6 +7,7 @@ import { closeQuietly, readFully } from '../env/file-io.ts'
 import type { File, FileSystem } from '../env/file-system.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { Memtable, type ReplayResult } from '../kernel/memtable.ts'
+import { equalBytes } from '../util/bytes.ts'
 import {
   checkSegmentPlace,
   decodeSegmentHeader,
@@ -24,6 +25,8 @@ export interface SegmentToRead {
   readonly number: number
   /** Bytes to look at: all of the file, unless recovery has cut a tail off. */
   readonly length?: number
+  /** Segments below are gone and may have left their blocks to this one: a header of such a one counts for none [LOG-11]. */
+  readonly leftoversBelow?: number
 }
 
 export interface ReadSegment {
@@ -67,7 +70,7 @@ export function* readSegmentInSteps(
     const start = new Uint8Array(Math.min(SEGMENT_HEADER_BYTES, length))
     readFully(file, start, 0)
     const header = decodeSegmentHeader(segment.name, start)
-    if (header === undefined) return undefined
+    if (header === undefined || isLeftover(segment, header)) return undefined
     checkSegmentPlace(segment.name, header, segment.storeId, segment.number)
     const identity = segmentIdentity(header)
     const memtable = new Memtable(kernel, length)
@@ -86,6 +89,11 @@ export function* readSegmentInSteps(
   } finally {
     closeQuietly(file)
   }
+}
+
+function isLeftover(segment: SegmentToRead, { storeId, number }: SegmentHeader): boolean {
+  const { leftoversBelow = 0 } = segment
+  return number < Math.min(leftoversBelow, segment.number) && equalBytes(storeId, segment.storeId)
 }
 
 /** Reads the first `length` bytes, or all there are, into the arena; returns how many there were. */

@@ -269,7 +269,7 @@ describe('engine/recovery', function () {
       await expectCommits(without, unsynced, count)
     })
 
-    it('refuses a segment of another store or number under the name of one of its own [REC-1, LOG-2]', async () => {
+    it('refuses a segment of another store or number under the name of one of its own [REC-1, LOG-2, LOG-11]', async () => {
       const crashed = await crashedStore(halfSynced)
       const log = bytesOf(crashed.files, LOG)
       const renamed = replaced(replaced(crashed.files, LOG, undefined), '000060.log', log)
@@ -277,6 +277,22 @@ describe('engine/recovery', function () {
       const header = { ...decodeHeader(log), storeId: new Uint8Array(16) }
       await expectRefused(replaced(crashed.files, LOG, encodeSegment(header, [])), 'CORRUPTION')
     })
+  })
+
+  it('takes what an older segment left in the blocks of a new one for nothing [LOG-11, REC-1]', async () => {
+    const flushed = await crashedStore(async (store) => {
+      store.put('a', '1')
+      await store.db.flush()
+      store.put('b', '2')
+    })
+    const [last = ''] = logsOf(flushed.files)
+    const before = await crashedStore((store) => store.put('a', '1'))
+    const gone = replaced(flushed.files, last, bytesOf(before.files, LOG))
+    expect(await contentOfFiles(gone)).to.deep.equal(new Map([['a', '1']]))
+    // The blocks of a segment that is still needed are its own.
+    const two = await crashedStore(twoSegments(false))
+    const [first = '', second = ''] = logsOf(two.files)
+    await expectRefused(replaced(two.files, second, bytesOf(two.files, first)), 'CORRUPTION')
   })
 
   describe('interrupted recoveries', () => {

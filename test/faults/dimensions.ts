@@ -1,4 +1,5 @@
 /** Every dimension of the fault suites, in the order in which they are reported. */
+import { crashImages } from './crash-images.ts'
 import { bitFlips, truncations } from './damage.ts'
 import type { Dimension } from './dimension.ts'
 import { interleavings } from './interleavings.ts'
@@ -6,6 +7,7 @@ import { kills } from './kills.ts'
 import { lockHolders, lockRaces } from './locks.ts'
 
 export const DIMENSIONS: readonly Dimension[] = [
+  crashImages,
   bitFlips,
   truncations,
   interleavings,

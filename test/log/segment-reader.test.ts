@@ -75,6 +75,16 @@ describe('log/segment-reader', () => {
     }
   })
 
+  it('finds nothing in a segment that holds what an older one left there [LOG-11]', () => {
+    write(segmentBytes())
+    const leftover = { ...SEGMENT, number: 9, leftoversBelow: 8 }
+    expect(readSegment(kernel, fs, leftover)).to.equal(undefined)
+    const wrongs = [{ leftoversBelow: 7 }, { number: 6 }, { storeId: new Uint8Array(16) }]
+    for (const wrong of wrongs) {
+      expect(() => readSegment(kernel, fs, { ...leftover, ...wrong })).to.throw(NAME)
+    }
+  })
+
   it('takes a large file in steps, and gives its memory back when it is left between two of them', () => {
     write(encodeHeader(HEADER), new Uint8Array(9 * MIB))
     for (let round = 0; round < 20; round++) {

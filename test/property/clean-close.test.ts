@@ -42,7 +42,10 @@ describe('property/clean-close', function () {
     for (const [name, { length }] of store.files) {
       for (const offset of places(length, random)) {
         const files = flipped(store.files, name, offset, 1 << random.int(8))
-        await told(`${name} at ${offset}`, expectFound(store, files, offset % 2 === 0))
+        await told(
+          `${name} at ${offset}`,
+          expectFound(store, files, { readOnly: offset % 2 === 0 }),
+        )
       }
     }
   })
@@ -54,14 +57,17 @@ describe('property/clean-close', function () {
     for (const [name, { length }] of store.files) {
       for (const size of places(length, random)) {
         const files = truncated(store.files, name, size)
-        await told(`${name} cut at ${size}`, expectFound(store, files, size % 2 === 0))
+        await told(
+          `${name} cut at ${size}`,
+          expectFound(store, files, { readOnly: size % 2 === 0 }),
+        )
       }
       const longer = extended(store.files, name, new Uint8Array(8))
-      await told(`${name} grown`, expectFound(store, longer, false))
+      await told(`${name} grown`, expectFound(store, longer))
       const without = replaced(store.files, name, undefined)
       // Without its statement the store is as after a crash, and whole.
       if (name === 'CLOSED') expect(await contentOfFiles(without)).to.deep.equal(store.content)
-      else await told(`${name} missing`, expectFound(store, without, false))
+      else await told(`${name} missing`, expectFound(store, without))
     }
   })
 
@@ -72,7 +78,7 @@ describe('property/clean-close', function () {
       for (const other of tables) {
         if (other === name) continue
         const files = replaced(store.files, name, bytesOf(store.files, other))
-        await told(`${other} for ${name}`, expectFound(store, files, false))
+        await told(`${other} for ${name}`, expectFound(store, files))
       }
     }
     expect(tables.length).to.be.greaterThan(1)

@@ -5,7 +5,8 @@
 import { expect } from 'chai'
 import type { FileSystem } from '../../src/env/file-system.ts'
 import { type Database, MemoryFileSystem, open, SedgeError } from '../../src/index.ts'
-import { CrashFileSystem, type CrashPolicy } from '../support/crash-file-system.ts'
+import { CrashFileSystem } from '../support/crash-file-system.ts'
+import type { CrashPolicy } from '../support/crash-image.ts'
 import { faultFileSystem } from '../support/fault-file-system.ts'
 import {
   type JournalEntry,

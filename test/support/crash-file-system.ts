@@ -2,17 +2,21 @@
  * A file system in memory that knows what a power cut would leave.
  *
  * Content is durable by `sync` of its file, names by `syncDirectory`. What is not durable yet is kept as a list of
- * changes, of which `image` keeps none, all, or any subset: names one by one, content by sectors of 512 bytes, each
- * of which may have its new content, its old content or garbage.
+ * changes, numbered in the order in which they were made, of which an image keeps none, all, or some: `crash-image.ts`.
  *
  *     fs.onMutation = (mutation) => check(fs.image('lost'))   // called before every change
  */
 import { systemError } from '../../src/env/file-io.ts'
 import type { DirectoryLock, File, FileStatus, FileSystem } from '../../src/env/file-system.ts'
-import { MemoryFileSystem } from '../../src/env/memory-file-system.ts'
-import type { Random } from './seed.ts'
-
-const SECTOR_BYTES = 512
+import type { MemoryFileSystem } from '../../src/env/memory-file-system.ts'
+import {
+  applyContent,
+  applyNames,
+  type Content,
+  type CrashPolicy,
+  imageOf,
+  type NameChange,
+} from './crash-image.ts'
 
 export interface Mutation {
   readonly kind: 'create' | 'write' | 'sync' | 'truncate' | 'rename' | 'remove' | 'syncDirectory'
@@ -21,25 +25,8 @@ export interface Mutation {
   readonly index: number
 }
 
-/**
- * `'lost'`: only what was synced. `'kept'`: everything. `'data'`: all content, but names only as they were synced. `'names'`: all names,
- * but content only as it was synced, zeros where a file had grown. A random source: any subset of names and sectors; `files`: any
- * subset of names, and each file as it is or as it was synced.
- */
-export type CrashPolicy = 'lost' | 'kept' | 'data' | 'names' | Random | { readonly files: Random }
-
-type ContentChange = { position: number; bytes: Uint8Array } | { size: number }
-
-interface Content {
-  live: Uint8Array
-  durable: Uint8Array
-  changes: ContentChange[]
-  /** Some changes will never reach the disk. */
-  hasLost?: boolean
-}
-
-/** `content` undefined: the name goes away. Both halves of a rename are one change. */
-type NameChange = readonly { readonly path: string; readonly content: Content | undefined }[]
+/** So many removed files are remembered: their blocks turn up in others. */
+const REMOVED_MAX = 8
 
 /** One level of directories, which are durable at once. */
 export class CrashFileSystem implements FileSystem {
@@ -49,6 +36,9 @@ export class CrashFileSystem implements FileSystem {
   readonly #live = new Map<string, Content>()
   readonly #durable = new Map<string, Content>()
   #changes: NameChange[] = []
+  /** Of the files that were removed last, durably. */
+  #removed: Uint8Array[] = []
+  #order = 0
 
   /** Takes the files of one directory as durable. */
   static of(image: FileSystem, directory: string): CrashFileSystem {
@@ -68,20 +58,14 @@ export class CrashFileSystem implements FileSystem {
 
   /** What a machine would find after a power cut now. */
   image(policy: CrashPolicy): MemoryFileSystem {
-    const isNamed = policy === 'kept' || policy === 'names'
-    const names = new Map(isNamed ? this.#live : this.#durable)
-    if (typeof policy !== 'string') {
-      const random = 'files' in policy ? policy.files : policy
-      for (const change of this.#changes) if (random.chance(0.5)) applyNames(names, change)
+    const state = {
+      directories: [...this.#directories],
+      live: this.#live,
+      durable: this.#durable,
+      changes: this.#changes,
+      removed: this.#removed,
     }
-    const image = new MemoryFileSystem()
-    for (const directory of this.#directories) image.makeDirectory(directory)
-    for (const [path, content] of names) {
-      const file = image.open(path, 'create')
-      file.write(contentAfter(content, policy), 0)
-      file.close()
-    }
-    return image
+    return imageOf(state, policy)
   }
 
   /** What a failed sync of a file may do: reads go on showing what was written, but it never reaches the disk. */
@@ -101,7 +85,11 @@ export class CrashFileSystem implements FileSystem {
       this.#name([{ path, content }])
     }
     if (content === undefined) throw systemError('ENOENT', 'no such file')
-    return new CrashFile(content, (kind) => this.#mutate(kind, path))
+    return new CrashFile(
+      content,
+      (kind) => this.#mutate(kind, path),
+      () => this.#order++,
+    )
   }
 
   makeDirectory(path: string): boolean {
@@ -146,8 +134,13 @@ export class CrashFileSystem implements FileSystem {
   syncDirectory(path: string): void {
     this.#mutate('syncDirectory', path)
     const inside = (change: NameChange): boolean =>
-      change.every((one) => one.path.startsWith(`${path}/`))
-    for (const change of this.#changes.filter(inside)) applyNames(this.#durable, change)
+      change.names.every((one) => one.path.startsWith(`${path}/`))
+    for (const { names } of this.#changes.filter(inside)) {
+      const [first] = names
+      const gone = first?.content === undefined && this.#durable.get(first?.path ?? '')
+      if (names.length === 1 && gone) this.#free(gone.live)
+      applyNames(this.#durable, names)
+    }
     this.#changes = this.#changes.filter((change) => !inside(change))
   }
 
@@ -159,24 +152,35 @@ export class CrashFileSystem implements FileSystem {
     return undefined
   }
 
+  /** The blocks of a file that is gone are free for others. */
+  #free(bytes: Uint8Array): void {
+    this.#removed = [...this.#removed.slice(1 - REMOVED_MAX), bytes]
+  }
+
   #mutate(kind: Mutation['kind'], path: string): void {
     this.onMutation({ kind, path, index: this.#count })
     this.#count++
   }
 
-  #name(change: NameChange): void {
-    applyNames(this.#live, change)
-    this.#changes.push(change)
+  #name(names: NameChange['names']): void {
+    applyNames(this.#live, names)
+    this.#changes.push({ order: this.#order++, names })
   }
 }
 
 class CrashFile implements File {
   readonly #content: Content
   readonly #mutate: (kind: 'write' | 'sync' | 'truncate') => void
+  readonly #nextOrder: () => number
 
-  constructor(content: Content, mutate: (kind: 'write' | 'sync' | 'truncate') => void) {
+  constructor(
+    content: Content,
+    mutate: (kind: 'write' | 'sync' | 'truncate') => void,
+    nextOrder: () => number,
+  ) {
     this.#content = content
     this.#mutate = mutate
+    this.#nextOrder = nextOrder
   }
 
   read(target: Uint8Array, position: number): number {
@@ -187,7 +191,7 @@ class CrashFile implements File {
 
   write(source: Uint8Array, position: number): number {
     this.#mutate('write')
-    const change = { position, bytes: source.slice() }
+    const change = { order: this.#nextOrder(), position, bytes: source.slice() }
     this.#content.live = applyContent(this.#content.live, change)
     this.#content.changes.push(change)
     return source.length
@@ -206,8 +210,9 @@ class CrashFile implements File {
 
   truncate(size: number): void {
     this.#mutate('truncate')
-    this.#content.live = applyContent(this.#content.live, { size })
-    this.#content.changes.push({ size })
+    const change = { order: this.#nextOrder(), size }
+    this.#content.live = applyContent(this.#content.live, change)
+    this.#content.changes.push(change)
   }
 
   size(): number {
@@ -215,59 +220,4 @@ class CrashFile implements File {
   }
 
   close(): void {}
-}
-
-function applyNames(names: Map<string, Content>, change: NameChange): void {
-  for (const { path, content } of change) {
-    if (content === undefined) names.delete(path)
-    else names.set(path, content)
-  }
-}
-
-function applyContent(bytes: Uint8Array, change: ContentChange): Uint8Array {
-  const size = 'size' in change ? change.size : change.position + change.bytes.length
-  const result = new Uint8Array('size' in change ? size : Math.max(size, bytes.length))
-  result.set(bytes.subarray(0, result.length))
-  if (!('size' in change)) result.set(change.bytes, change.position)
-  return result
-}
-
-function contentAfter(content: Content, policy: CrashPolicy): Uint8Array {
-  if (policy === 'lost') return content.durable
-  if (policy === 'kept' || policy === 'data') return content.live
-  if (policy === 'names') {
-    return applyContent(content.durable, { size: content.live.length })
-  }
-  if ('files' in policy) return policy.files.chance(0.5) ? content.live : content.durable
-  let bytes = content.durable
-  for (const change of content.changes) {
-    if ('size' in change) {
-      if (policy.chance(0.5)) bytes = applyContent(bytes, change)
-    } else bytes = tornWrite(bytes, change.position, change.bytes, policy)
-  }
-  return bytes
-}
-
-/** Each sector of a write arrives, does not, or turns to garbage where there was nothing before. */
-function tornWrite(
-  before: Uint8Array,
-  position: number,
-  source: Uint8Array,
-  random: Random,
-): Uint8Array {
-  let bytes = before
-  const end = position + source.length
-  for (let at = position; at < end; ) {
-    const next = Math.min(end, (Math.floor(at / SECTOR_BYTES) + 1) * SECTOR_BYTES)
-    if (random.chance(0.5)) {
-      bytes = applyContent(bytes, {
-        position: at,
-        bytes: source.subarray(at - position, next - position),
-      })
-    } else if (at >= before.length && random.chance(0.3)) {
-      bytes = applyContent(bytes, { position: at, bytes: random.bytes(next - at) })
-    }
-    at = next
-  }
-  return bytes
 }

@@ -6,7 +6,6 @@
  *     const number = model.add([['a', '1'], ['b', undefined]])     // put a, delete b
  *     model.match(await readStore(db, model.keys), least, most)    // how many commits the store holds
  */
-import { expect } from 'chai'
 import type { Database } from '../../src/index.ts'
 
 /** A key and its new value, `undefined` to delete it. */
@@ -116,13 +115,29 @@ export async function readStore(
 ): Promise<Map<string, string>> {
   const forward = await db.iterator().all()
   const reverse = await db.iterator({ reverse: true }).all()
-  expect(reverse.reverse(), 'forward and reverse').to.deep.equal(forward)
+  if (reverse.length !== forward.length) throw new Error('forward and reverse scan differ')
+  for (const [index, [key, value]] of forward.entries()) {
+    const other = reverse[forward.length - 1 - index]
+    if (other?.[0] !== key || other[1] !== value) throw new Error(`scans differ at ${key}`)
+  }
   const found = new Map(forward)
-  expect(found.size, 'a key twice').to.equal(forward.length)
+  if (found.size !== forward.length) throw new Error('a key is there twice')
   for (const key of new Set([...keys, ...found.keys()])) {
     if (db.getSync(key) !== found.get(key)) {
       throw new Error(`get and scan differ at ${key}: ${brief(db.getSync(key))}`)
     }
   }
   return found
+}
+
+/** Throws, saying where, unless both hold the same. */
+export function assertSame(
+  found: ReadonlyMap<string, string>,
+  right: ReadonlyMap<string, string>,
+  when: string,
+): void {
+  for (const key of new Set([...found.keys(), ...right.keys()])) {
+    if (found.get(key) === right.get(key)) continue
+    throw new Error(`${when} ${key} is ${brief(found.get(key))} for ${brief(right.get(key))}`)
+  }
 }

@@ -137,12 +137,25 @@ export class Workload {
     const kind = random.int(10)
     if (kind < 5) await this.commit([[this.#key(), this.#value()]], sync)
     else if (kind < 7) await this.commit([[this.#key(), undefined]], sync)
-    else {
-      const changes = Array.from({ length: random.int(2, 6) }, (): Change => {
-        return [this.#key(), random.chance(0.8) ? this.#value() : undefined]
-      })
-      await this.commit(changes, sync)
-    }
+    else await this.commit(this.#changes(), sync)
+  }
+
+  /** A single key, with a value of this size or one of any. */
+  async put(sync: boolean | undefined, size?: number): Promise<void> {
+    const value = size === undefined ? this.#value() : this.#text(size)
+    await this.commit([[this.#key(), value]], sync)
+  }
+
+  /** Several keys at once. */
+  async batch(): Promise<void> {
+    await this.commit(this.#changes(), this.#random.pick([true, false, undefined]))
+  }
+
+  #changes(): Change[] {
+    const random = this.#random
+    return Array.from({ length: random.int(2, 6) }, (): Change => {
+      return [this.#key(), random.chance(0.8) ? this.#value() : undefined]
+    })
   }
 
   /** Values that go to the value file, one of them of several chunks, next to small ones. */

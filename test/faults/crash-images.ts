@@ -1,0 +1,44 @@
+/**
+ * The power goes at every change that a store makes to its files, and leaves each kind of image.
+ *
+ *     case = moment × policies + policy, the moments of all workloads in a row
+ */
+import { seededRandom } from '../support/seed.ts'
+import type { Dimension, Run } from './dimension.ts'
+import { checkImage } from './oracle.ts'
+import { type Cut, cutsOf, POLICIES, type Recording, record } from './recording.ts'
+import { WORKLOADS } from './workloads.ts'
+
+export const crashImages: Dimension = {
+  name: 'crash-images',
+  ids: 'A3, A5, A6, A9, A13, A14, C3, C4, D1, D3, D4, D6, D7, R1-R3, R5, R7-R12',
+  title:
+    'whenever the power goes, and whatever the disk forgets, a store is there with all it promised',
+  unit: 'images',
+  floor: 30_000,
+  seconds: 300,
+  async run(run) {
+    let index = 0
+    for (const workload of WORKLOADS) {
+      const recording = await record(workload, run.seed)
+      for (const cut of cutsOf(recording)) {
+        if (run.isOver) return
+        for (const [offset] of POLICIES.entries()) {
+          await run.check(index + offset, () => checkCut(run, recording, cut, index + offset))
+        }
+        index += POLICIES.length
+      }
+    }
+  },
+}
+
+async function checkCut(run: Run, recording: Recording, cut: Cut, index: number): Promise<void> {
+  const name = POLICIES[index % POLICIES.length]!
+  const random = seededRandom(run.seed * 65_537 + index)
+  try {
+    const image = cut.image(name, random)
+    await checkImage(image, recording.model, cut.bounds(name), random, recording.options)
+  } catch (cause) {
+    throw new Error(`${recording.name}, step ${cut.step}, ${name}`, { cause })
+  }
+}
