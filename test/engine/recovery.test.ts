@@ -280,19 +280,18 @@ describe('engine/recovery', function () {
   })
 
   it('takes what an older segment left in the blocks of a new one for nothing [LOG-11, REC-1]', async () => {
-    const flushed = await crashedStore(async (store) => {
-      store.put('a', '1')
-      await store.db.flush()
-      store.put('b', '2')
+    const flushed = await crashedStore(async ({ db }) => {
+      db.putSync('a', '1')
+      await db.flush()
+      db.putSync('b', '2')
     })
     const [last = ''] = logsOf(flushed.files)
-    const before = await crashedStore((store) => store.put('a', '1'))
-    const gone = replaced(flushed.files, last, bytesOf(before.files, LOG))
+    const { files } = await crashedStore((store) => store.put('a', '1'))
+    const gone = replaced(flushed.files, last, bytesOf(files, LOG))
     expect(await contentOfFiles(gone)).to.deep.equal(new Map([['a', '1']]))
-    // The blocks of a segment that is still needed are its own.
     const two = await crashedStore(twoSegments(false))
-    const [first = '', second = ''] = logsOf(two.files)
-    await expectRefused(replaced(two.files, second, bytesOf(two.files, first)), 'CORRUPTION')
+    const [needed = '', second = ''] = logsOf(two.files)
+    await expectRefused(replaced(two.files, second, bytesOf(two.files, needed)), 'CORRUPTION')
   })
 
   describe('interrupted recoveries', () => {

@@ -16,7 +16,7 @@ export const bitFlips: Dimension = {
   title: 'after a clean close every flipped bit is found, and nothing is read that is wrong',
   unit: 'bytes',
   floor: 130_000,
-  seconds: 240,
+  seconds: 300,
   run: (run) => eachByte(run, (files, name, at) => flipped(files, name, at, 1 << bitOf(run, at))),
 }
 
@@ -26,7 +26,7 @@ export const truncations: Dimension = {
   title: 'after a clean close every file that is shorter is found',
   unit: 'lengths',
   floor: 130_000,
-  seconds: 200,
+  seconds: 130,
   run: (run) => eachByte(run, truncated),
 }
 

@@ -19,7 +19,7 @@ import { atSteadyPace } from './steady-pace.ts'
 import type { NamedWorkload } from './workloads.ts'
 
 export interface Recording {
-  readonly name: string
+  readonly workload: NamedWorkload
   readonly options: OpenOptions<'utf8', 'utf8'>
   readonly journal: readonly JournalEntry<Note>[]
   /** The first entry that is of interest. */
@@ -55,9 +55,9 @@ export async function record(workload: NamedWorkload, seed: number): Promise<Rec
   return atSteadyPace(seededRandom(seed + 1), async () => {
     await workload.prepare?.(life, fs)
     const first = fs.journal.length
-    await workload.run(life)
+    await workload.run(life, fs)
     const recording = {
-      name: workload.name,
+      workload,
       options: workload.options ?? {},
       journal: [...fs.journal],
       first,
@@ -72,6 +72,8 @@ export async function record(workload: NamedWorkload, seed: number): Promise<Rec
 export interface Cut {
   /** How many entries of the journal were carried out. */
   readonly step: number
+  /** Everything was carried out. */
+  readonly isLast: boolean
   image(name: PolicyName, random: Random): MemoryFileSystem
   bounds(name: PolicyName): Bounds
 }
@@ -83,6 +85,7 @@ export function* cutsOf({ journal, first, model }: Recording): Generator<Cut> {
   const inProcess = { least: 0, most: 0 }
   const cut = (step: number): Cut => ({
     step,
+    isLast: step === journal.length,
     image: (name, random) => replay.fs.image(policyOf(name, random)),
     bounds: (name) => (name === 'kept' ? { ...inProcess } : { ...onDisk }),
   })

@@ -3,18 +3,23 @@
  * fail at each of their steps.
  */
 import type { FileSystem } from '../../src/env/file-system.ts'
-import type { OpenOptions } from '../../src/index.ts'
+import { destroy, type MemoryFileSystem, type OpenOptions, open, repair } from '../../src/index.ts'
 import { readClosed } from '../../src/version/closed-statement.ts'
 import { Manifest } from '../../src/version/manifest.ts'
-import { STORE, type Workload } from '../support/store-workload.ts'
+import { readStore, type StoreModel } from '../support/store-model.ts'
+import { STORE, storeOptions, type Workload } from '../support/store-workload.ts'
 
 export interface NamedWorkload {
   readonly name: string
   readonly options?: OpenOptions<'utf8', 'utf8'>
   /** What is not of interest itself: done before `run`, and neither cut off nor made to fail. */
   prepare?(life: Workload, fs: FileSystem): Promise<void>
-  run(life: Workload): Promise<void>
+  run(life: Workload, fs: FileSystem): Promise<void>
+  /** What must be true of what a power cut leaves, where that is not a store with what was promised. */
+  check?(image: MemoryFileSystem, model: StoreModel, isOver: boolean): Promise<void>
 }
+
+export const REPAIRED = 'repaired'
 
 /** With memtables of 16 KiB everything happens soon. */
 export const WORKLOADS: readonly NamedWorkload[] = [
@@ -58,7 +63,20 @@ export const WORKLOADS: readonly NamedWorkload[] = [
   { name: 'large values', run: (life) => within(life, () => largeValues(life)) },
   { name: 'first open', run: openings },
   { name: 'close and open', run: async (life) => lives(life, 6) },
+  { name: 'many at once', run: (life) => within(life, () => manyAtOnce(life)) },
   { name: 'everything', run: (life) => life.run() },
+  {
+    name: 'repair',
+    prepare: closedStore,
+    run: async (_, fs) => void (await repair(STORE, REPAIRED, { fs })),
+    check: checkRepaired,
+  },
+  {
+    name: 'destroy',
+    prepare: closedStore,
+    run: (_, fs) => destroy(STORE, { fs }),
+    check: checkDestroyed,
+  },
 ]
 
 async function repeat(count: number, step: () => Promise<unknown>): Promise<void> {
@@ -163,4 +181,69 @@ async function lives(life: Workload, count: number): Promise<void> {
       if (round % 3 === 2) await life.flush()
     })
   }
+}
+
+/** Writes that nobody waits for one by one, with flushes among them. */
+async function manyAtOnce(life: Workload): Promise<void> {
+  for (let round = 0; round < 6; round++) {
+    const puts = Array.from({ length: 12 }, (_, i) => life.put(i % 4 === 0))
+    await Promise.all([...puts, life.batch(), life.flush(), life.batch(), life.put(true)])
+  }
+}
+
+/** Tables, a log and large values. */
+async function closedStore(life: Workload): Promise<void> {
+  await within(life, async () => {
+    await life.some(20)
+    await life.compact()
+    await life.large()
+    await life.flush()
+    await life.some(10)
+    await life.large()
+  })
+}
+
+/** The source is what it was; the target is no store, or has everything [REP-1, REP-7]. */
+async function checkRepaired(
+  image: MemoryFileSystem,
+  model: StoreModel,
+  isOver: boolean,
+): Promise<void> {
+  await expectWhole(image, STORE, model)
+  const isThere = await isStore(image, REPAIRED)
+  if (isThere) await expectWhole(image, REPAIRED, model)
+  else if (isOver) throw new Error('what was repaired is gone')
+}
+
+/** The store is whole, or no store any more; to destroy it again does what is left to do [DES-3]. */
+async function checkDestroyed(
+  image: MemoryFileSystem,
+  model: StoreModel,
+  isOver: boolean,
+): Promise<void> {
+  const isThere = await isStore(image, STORE)
+  if (isThere && isOver) throw new Error('what was destroyed is there')
+  if (isThere) await expectWhole(image, STORE, model)
+  await destroy(STORE, { fs: image })
+  if (image.status(STORE) !== undefined) throw new Error('files are left')
+}
+
+async function isStore(fs: MemoryFileSystem, path: string): Promise<boolean> {
+  const options = storeOptions(fs.clone(), 2, { createIfMissing: false })
+  try {
+    await (await open(path, options)).close()
+    return true
+  } catch (error) {
+    const { code } = error as { code?: string }
+    if (code !== 'NOT_FOUND' && code !== 'CORRUPTION') throw error
+    return false
+  }
+}
+
+async function expectWhole(fs: MemoryFileSystem, path: string, model: StoreModel): Promise<void> {
+  const db = await open(path, storeOptions(fs, 2, { createIfMissing: false }))
+  model.match(await readStore(db, model.keys), model.length, model.length)
+  const { problems } = await db.verify()
+  for (const problem of problems) throw new Error('verify finds a problem', { cause: problem })
+  await db.close()
 }

@@ -129,6 +129,13 @@ export class CrashFileSystem implements FileSystem {
 
   removeDirectory(path: string): void {
     this.#directories.delete(path)
+    // What was in it is gone with it.
+    for (const name of this.#durable.keys()) {
+      if (name.startsWith(`${path}/`)) this.#durable.delete(name)
+    }
+    this.#changes = this.#changes.filter(({ names }) => {
+      return !names.some((one) => one.path.startsWith(`${path}/`))
+    })
   }
 
   syncDirectory(path: string): void {

@@ -23,9 +23,10 @@ export type JournalEntry<N> =
   | { readonly kind: 'sync'; readonly file: number }
   | { readonly kind: 'rename'; readonly from: string; readonly to: string }
   | { readonly kind: 'remove'; readonly path: string }
-  | { readonly kind: 'makeDirectory' | 'syncDirectory'; readonly path: string }
+  | { readonly kind: DirectoryChange; readonly path: string }
   | { readonly kind: 'note'; readonly note: N }
 
+type DirectoryChange = 'makeDirectory' | 'removeDirectory' | 'syncDirectory'
 type OpenMode = 'create' | 'readwrite'
 
 /** Writes through to `inner` and keeps a journal of every change. */
@@ -102,6 +103,7 @@ export class JournalFileSystem<N = never> implements FileSystem {
 
   removeDirectory(path: string): void {
     this.#inner.removeDirectory(path)
+    this.journal.push({ kind: 'removeDirectory', path })
   }
 
   syncDirectory(path: string): void {
@@ -149,6 +151,7 @@ export class JournalReplay {
         fs.remove(entry.path)
         break
       case 'makeDirectory':
+      case 'removeDirectory':
       case 'syncDirectory':
         fs[entry.kind](entry.path)
         break
