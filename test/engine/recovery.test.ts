@@ -280,10 +280,10 @@ describe('engine/recovery', function () {
   })
 
   it('takes what an older segment left in the blocks of a new one for nothing [LOG-11, REC-1]', async () => {
-    const flushed = await crashedStore(async ({ db }) => {
-      db.putSync('a', '1')
-      await db.flush()
-      db.putSync('b', '2')
+    const flushed = await crashedStore(async (store) => {
+      store.put('a', '1')
+      await store.db.flush()
+      store.put('b', '2')
     })
     const [last = ''] = logsOf(flushed.files)
     const { files } = await crashedStore((store) => store.put('a', '1'))
