@@ -88,6 +88,7 @@ function decode(kernel: Kernel, request: FillRequest, more: boolean): Fill {
   const resumeAt = r[Result.KEY_ADDRESS] as number
   const resumeBytes = r[Result.KEY_BYTES] as number
   const memory = kernel.memory.bytes
+  const words = new Uint32Array(memory.buffer, memory.byteOffset + at, length >>> 2)
   const copied =
     isBytes(request.keys) || isBytes(request.values)
       ? kernel.slab.share(memory, at, length)
@@ -95,34 +96,32 @@ function decode(kernel: Kernel, request: FillRequest, more: boolean): Fill {
   const keys: (string | Uint8Array)[] = []
   const values: (string | Uint8Array)[] = []
   const chunked: { index: number; value: ChunkedValue }[] = []
-  let p = at
-  for (let i = 0; i < count; i++) {
-    const keyBytes = memory.readUInt32LE(p)
-    const valueBytes = memory.readUInt32LE(p + 4)
-    const key = p + ENTRY_HEADER
+  for (let i = 0, w = 0; i < count; i++) {
+    const keyBytes = words[w] as number
+    const valueBytes = words[w + 1] as number
+    const key = (w << 2) + ENTRY_HEADER
     const value = key + keyBytes
     if (request.keys !== undefined) {
-      keys.push(column(request.keys, memory, key, keyBytes, copied, at))
+      keys.push(column(request.keys, memory, at, key, keyBytes, copied))
     }
     if (request.values !== undefined) {
-      if (memory.readUInt32LE(p + 8) === EntryKind.CHUNKS) {
+      if (words[w + 2] === EntryKind.CHUNKS) {
         values.push('')
-        const where = memory.readUInt32LE(p + 12)
+        const where = words[w + 3] as number
         const source = (where & ~1) >>> 0
         chunked.push({
           index: i,
           value: {
-            ...readReference(memory, value),
+            ...readReference(memory, at + value),
             source: source as Address,
             inMemtable: (where & 1) === 1,
           },
         })
       } else {
-        values.push(column(request.values, memory, value, valueBytes, copied, at))
+        values.push(column(request.values, memory, at, value, valueBytes, copied))
       }
     }
-    p = value + valueBytes
-    p += (at - p) & 3
+    w = (value + valueBytes + 3) >>> 2
   }
   const resume = more ? kernel.memory.copy(resumeAt, resumeBytes) : undefined
   return { count, keys, values, chunked, resume }
@@ -132,17 +131,18 @@ function isBytes(form: ColumnForm): boolean {
   return form === 'binary' || form === 'buffer'
 }
 
+/** A key or value at `offset` of the output, which begins at `at` of the memory and is copied in `copied`. */
 function column(
   form: 'utf8' | 'binary' | 'buffer',
   memory: Buffer,
   at: number,
+  offset: number,
   length: number,
-  copied: ArrayBuffer | undefined,
-  base: number,
+  copied: Uint8Array | undefined,
 ): string | Uint8Array {
-  if (form === 'utf8') return readText(memory, at, length)
-  const buffer = copied as ArrayBuffer
+  if (form === 'utf8' || copied === undefined) return readText(memory, at + offset, length)
+  const start = copied.byteOffset + offset
   return form === 'buffer'
-    ? Buffer.from(buffer, at - base, length)
-    : new Uint8Array(buffer, at - base, length)
+    ? Buffer.from(copied.buffer as ArrayBuffer, start, length)
+    : new Uint8Array(copied.buffer, start, length)
 }

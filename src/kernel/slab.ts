@@ -17,11 +17,12 @@ export class Slab {
   }
 
   /** A copy of a whole region, from which the results of a batch are cut. */
-  share(source: Uint8Array, at: number, length: number): ArrayBuffer {
-    const buffer = new ArrayBuffer(length)
-    new Uint8Array(buffer).set(source.subarray(at, at + length))
-    this.#protect(buffer)
-    return buffer
+  share(source: Uint8Array, at: number, length: number): Uint8Array {
+    if (length <= SHARE_MAX) return this.take(source, at, length, false)
+    const copy = new Uint8Array(length)
+    copy.set(new Uint8Array(source.buffer, source.byteOffset + at, length))
+    this.#protect(copy.buffer)
+    return copy
   }
 
   /** A copy of `length` bytes of `source` from `at`, as a plain `Uint8Array` or a `Buffer`. The caller's for good. */

@@ -2,7 +2,7 @@
  * Strings and bytes into and out of the kernel's memory. Short ASCII, which keys mostly are, goes through a plain loop: it beats
  * a call into the runtime up to about 64 characters.
  */
-import type { Buffer } from 'node:buffer'
+import { Buffer } from 'node:buffer'
 
 const LOOP_MAX = 64
 
@@ -32,14 +32,10 @@ export function writeText(memory: Buffer, at: number, text: string | Uint8Array)
 
 /** Decodes UTF-8 at `at`. */
 export function readText(memory: Buffer, at: number, length: number): string {
-  if (length <= 24) {
-    let text = ''
-    for (let i = at; i < at + length; i++) {
-      const code = memory[i] as number
-      if (code > 127) return memory.toString('utf8', at, at + length)
-      text += String.fromCharCode(code)
-    }
-    return text
-  }
-  return memory.toString('utf8', at, at + length)
+  return utf8Slice.call(memory, at, at + length)
+}
+
+/** What `toString('utf8')` calls behind its checks, which cost as much as decoding a short key. */
+const { utf8Slice } = Buffer.prototype as unknown as {
+  utf8Slice(this: Buffer, start: number, end: number): string
 }

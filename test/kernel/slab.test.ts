@@ -48,10 +48,13 @@ describe('kernel/slab', () => {
   it('copies the results of a batch as one, which is protected', () => {
     const shared: ArrayBuffer[] = []
     const slab = new Slab((buffer) => shared.push(buffer))
-    const source = Uint8Array.from({ length: 100 }, (_, i) => i)
-    const copy = slab.share(source, 10, 20)
-    source.fill(0)
-    expect([...new Uint8Array(copy)]).to.deep.equal(Array.from({ length: 20 }, (_, i) => i + 10))
-    expect(shared).to.deep.equal([copy])
+    for (const length of [20, 6000]) {
+      const source = Uint8Array.from({ length: 7000 }, (_, i) => i)
+      const copy = slab.share(source, 10, length)
+      source.fill(0)
+      expect([...copy]).to.deep.equal(Array.from({ length }, (_, i) => (i + 10) % 256))
+      expect(shared.at(-1)).to.equal(copy.buffer)
+    }
+    expect(shared.length).to.equal(2)
   })
 })
