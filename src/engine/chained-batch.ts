@@ -69,7 +69,7 @@ export class ChainedBatch<K, V> {
       const operations = this.#open()
       const level = levelOption(optionalOptions(options))
       this.#operations = undefined
-      return this.#session.engine.batch(operations, level)
+      return this.#session.batch(operations, level)
     } catch (error) {
       return Promise.reject(error)
     }

@@ -53,7 +53,9 @@ export class Database<K, V> implements AsyncDisposable {
       session.assertOpen()
       const encodedKey = session.encodeKey(key, options)
       const encodedValue = session.encodeValue(value, options)
-      return session.engine.put(encodedKey, encodedValue, options && levelOption(options))
+      const level = options && levelOption(options)
+      const written = session.engine.put(encodedKey, encodedValue, level)
+      return session.paced(written, encodedKey.length + encodedValue.length)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -81,7 +83,8 @@ export class Database<K, V> implements AsyncDisposable {
       const session = this.#session
       session.assertOpen()
       const encoded = session.encodeKey(key, options)
-      return session.engine.delete(encoded, options && levelOption(options))
+      const level = options && levelOption(options)
+      return session.paced(session.engine.delete(encoded, level), encoded.length)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -113,7 +116,7 @@ export class Database<K, V> implements AsyncDisposable {
       const session = this.#session
       session.assertOpen()
       const encoded = session.encodeOperations(operations, options)
-      return session.engine.batch(encoded, options && levelOption(options))
+      return session.batch(encoded, options && levelOption(options))
     } catch (error) {
       return Promise.reject(error)
     }
@@ -153,7 +156,8 @@ export class Database<K, V> implements AsyncDisposable {
     options?: ReadOptions<KE, VE>,
   ): Promise<Out<VE, V> | undefined> {
     try {
-      return Promise.resolve(this.getSync(key, options))
+      const value = this.getSync(key, options)
+      return this.#session.paced(Promise.resolve(value), lengthOf(value))
     } catch (error) {
       return Promise.reject(error)
     }
@@ -179,7 +183,9 @@ export class Database<K, V> implements AsyncDisposable {
     options?: ReadOptions<KE, VE>,
   ): Promise<(Out<VE, V> | undefined)[]> {
     try {
-      return Promise.resolve(this.getManySync(keys, options))
+      const values = this.getManySync(keys, options)
+      const bytes = values.reduce<number>((sum, value) => sum + KEY_WORK + lengthOf(value), 0)
+      return this.#session.paced(Promise.resolve(values), bytes)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -225,7 +231,7 @@ export class Database<K, V> implements AsyncDisposable {
     options?: KeyReadOptions<KE>,
   ): Promise<boolean> {
     try {
-      return Promise.resolve(this.hasSync(key, options))
+      return this.#session.paced(Promise.resolve(this.hasSync(key, options)), 0)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -254,7 +260,8 @@ export class Database<K, V> implements AsyncDisposable {
     const found = session.engine.getEntry(encoded, form, session.sequence(options))
     if (found === undefined) return undefined
     const value = (decode === undefined ? found.value : decode(found.value)) as Out<VE, V>
-    return { value, sequence: found.sequence, timestamp: found.timestamp }
+    const entry = { value, sequence: found.sequence, timestamp: found.timestamp }
+    return session.paced(Promise.resolve(entry), lengthOf(value))
   }
 
   // Scans
@@ -355,4 +362,12 @@ export class Database<K, V> implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
+}
+
+/** What one key of many counts for beside its value. */
+const KEY_WORK = 64
+
+/** Of a string or of bytes; what else a decoder makes has cost what it has cost. */
+function lengthOf(value: unknown): number {
+  return typeof value === 'string' || value instanceof Uint8Array ? value.length : 0
 }

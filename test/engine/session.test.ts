@@ -53,6 +53,25 @@ describe('engine/session', () => {
     expect(isTurned).to.equal(true)
   })
 
+  it('takes a turn now and then, by what was done, whatever comes of it [API-25]', async () => {
+    const own = session()
+    let turns = 0
+    const count = (): void => {
+      turns++
+      immediate = setImmediate(count)
+    }
+    let immediate = setImmediate(count)
+    for (let call = 0; call < 20_000; call++) await own.paced(Promise.resolve(call), 0)
+    const afterCalls = turns
+    expect(afterCalls).to.be.within(5, 20)
+    for (let call = 0; call < 10; call++) await own.paced(Promise.resolve(call), 1024 * 1024)
+    expect(turns - afterCalls).to.be.at.least(9)
+    clearImmediate(immediate)
+    const failure = new Error('as it was')
+    const failed = own.paced(Promise.reject(failure), 1024 * 1024)
+    expect(await failed.catch((error: unknown) => error)).to.equal(failure)
+  })
+
   it('ends all that is open before the engine closes [API-21]', async () => {
     const own = session()
     own.scan({}, 'keys')
