@@ -9,7 +9,7 @@
 import type { ValueSource } from '../compaction/table-output.ts'
 import { type Environment, nodeEnvironment } from '../env/environment.ts'
 import { ioError } from '../env/file-io.ts'
-import type { File, FileSystem } from '../env/file-system.ts'
+import type { DirectoryLock, File, FileSystem } from '../env/file-system.ts'
 import { runtimeZstd } from '../env/zstd.ts'
 import { corruption, SedgeError } from '../errors.ts'
 import { Kernel } from '../kernel/kernel.ts'
@@ -84,17 +84,19 @@ async function repairTo(env: Environment, source: string, target: string): Promi
   const log = new SalvageLog()
   const survey = await examine(env.fs, source, log)
   const isNew = prepareTarget(env.fs, target)
-  const lock = await env.fs.lock(target)
+  let lock: DirectoryLock | undefined
   let done = false
   try {
+    lock = await env.fs.lock(target)
     const report = await new Repair(env, source, target, survey, log).run()
     done = true
     return report
   } catch (error) {
     throw ioError(error, 'cannot repair to', target)
   } finally {
-    if (!done) clear(env.fs, target)
-    lock.release()
+    // Without the lock, what is there is somebody else's.
+    if (!done && lock !== undefined) clear(env.fs, target)
+    lock?.release()
     if (!done && isNew) removeEmpty(env.fs, target)
   }
 }
@@ -120,8 +122,8 @@ async function checkSource(fs: FileSystem, source: string): Promise<void> {
 
 /** True when the directory is new. */
 function prepareTarget(fs: FileSystem, target: string): boolean {
-  const status = fs.status(target)
   try {
+    const status = fs.status(target)
     const isFree =
       status === undefined || (status.kind === 'directory' && fs.list(target).length === 0)
     if (!isFree) throw new SedgeError('EXISTS', 'the target is there already and not empty')

@@ -1,9 +1,10 @@
 import { expect } from 'chai'
 import { open } from '../../src/engine/open.ts'
 import { type RepairReport, repair } from '../../src/engine/repair.ts'
-import { readFile } from '../../src/env/file-io.ts'
-import type { FileSystem } from '../../src/env/file-system.ts'
+import { readFile, systemError } from '../../src/env/file-io.ts'
+import type { FileStatus, FileSystem } from '../../src/env/file-system.ts'
 import type { MemoryFileSystem } from '../../src/env/memory-file-system.ts'
+import { SedgeError } from '../../src/errors.ts'
 import {
   contentOf,
   expectStore,
@@ -350,6 +351,26 @@ describe('engine/repair', () => {
       const failing = faultFileSystem(fs, (call) => (call === 'list' ? code : undefined))
       const error = await rejection(repair(STORE, TARGET, { fs: failing }))
       expect(error).to.include({ code: 'IO', message: `cannot list store: ${code}` })
+      expect(fs.status(TARGET)).to.equal(undefined)
+    }
+  })
+
+  it('leaves nothing where it may not look or cannot lock [ERR-1, REP-7]', async () => {
+    const { fs } = await writeStore(100)
+    const locked = new SedgeError('LOCKED', 'another repair writes here')
+    const refusals: readonly [Partial<FileSystem>, string][] = [
+      [{ lock: () => Promise.reject(locked) }, 'LOCKED'],
+      [{ lock: () => Promise.reject(systemError('EROFS', 'read-only')) }, 'IO'],
+      [{ makeDirectory: () => expect.fail('nothing is made'), status: refuseTarget }, 'IO'],
+    ]
+    function refuseTarget(path: string): FileStatus | undefined {
+      if (path === TARGET) throw systemError('ERR_ACCESS_DENIED', 'no permission')
+      return fs.status(path)
+    }
+    for (const [changes, code] of refusals) {
+      const refusing = { ...faultFileSystem(fs, () => undefined), ...changes }
+      const error = await rejection(repair(STORE, TARGET, { fs: refusing }))
+      expect(error).to.be.instanceOf(SedgeError).with.property('code', code)
       expect(fs.status(TARGET)).to.equal(undefined)
     }
   })
