@@ -7,7 +7,7 @@
  * Call protocol: create ((add)+ finish)* free. Keys come in internal order.
  */
 import { commonPrefix, copyBytes } from './bytes'
-import { allocate, free, reallocate } from './memory'
+import { allocate, enlarge, free } from './memory'
 import { putVarint } from './varint'
 import { BLOCK_HEADER } from './frame'
 
@@ -52,7 +52,7 @@ export function blockBuilderAdd(
   valueBytes: u32,
 ): bool {
   const bytes = (KEPT_HEADER + keyBytes + valueBytes + 7) & ~7
-  const room = reallocate(b.kept, b.keptBytes, max(b.keptBytes + bytes, b.keptBytes << 1))
+  const room = enlarge(b.kept, b.keptBytes, b.keptBytes + bytes)
   if (room == 0) return false
   b.kept = room
   const at = room + b.keptBytes

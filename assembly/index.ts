@@ -99,11 +99,11 @@ function putReplay(): void {
 }
 
 /**
- * Indexes the frames of `length` bytes in the arena. RESULT_OFFSET: end of the valid frames; RESULT_KIND: 0 damage there, 1 a
+ * Takes in the frames of `length` bytes in the arena; with `indexed` 0 only for sorting. RESULT_OFFSET: end of the valid frames; RESULT_KIND: 0 damage there, 1 a
  * seal, 2 the end of the bytes; RESULT_EXTRA_1, _2: highest synced point stated (distance, offset); RESULT_EXTRA_3: value file length; RESULT_SEQUENCE: last delta.
  */
-export function memtableReplay(address: usize, length: u32): i32 {
-  const status = replay(address, length, replayed)
+export function memtableReplay(address: usize, length: u32, indexed: u32): i32 {
+  const status = replay(address, length, indexed, replayed)
   putReplay()
   return status
 }

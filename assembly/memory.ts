@@ -210,6 +210,15 @@ export function reallocate(address: usize, used: u32, bytes: u32): usize {
   return moved
 }
 
+/**
+ * As `reallocate`, with room for as much again where it has to move: for what grows entry by entry. The factor must not be
+ * asked for by the caller, who would then move every time.
+ */
+export function enlarge(address: usize, used: u32, bytes: u32): usize {
+  if (address != 0 && capacityOf(address) >= bytes) return address
+  return reallocate(address, used, bytes > u32.MAX_VALUE >> 1 ? bytes : bytes << 1)
+}
+
 /** Bytes handed out and not given back. */
 export function allocatedBytes(): u32 {
   return allocated

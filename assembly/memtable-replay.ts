@@ -21,6 +21,7 @@ import {
   RECORD_HEADER,
   SEGMENT_HEADER,
   index,
+  putInOrder,
   recordBytes,
   recordKey,
   recordKeyBytes,
@@ -28,6 +29,7 @@ import {
   recordSequenceDelta,
   recordValueBytes,
   reserveIndex,
+  reserveOrder,
 } from './memtable'
 
 @unmanaged
@@ -91,10 +93,11 @@ function frameHolds(m: Memtable, offset: u32, length: u32, lastDelta: i64): u32 
 }
 
 /**
- * Indexes the frames of a segment whose `length` bytes are in the arena, up to the first that is not valid.
+ * Takes in the frames of a segment whose `length` bytes are in the arena, up to the first that is not valid. With `indexed` 0 only
+ * for sorting: no key is found then.
  * Fills `Replay` at `out`. UNKNOWN_FORMAT comes back as 12 when a valid frame holds a kind of the future. May grow.
  */
-export function memtableReplay(address: usize, length: u32, out: usize): i32 {
+export function memtableReplay(address: usize, length: u32, indexed: u32, out: usize): i32 {
   const m = changetype<Memtable>(address)
   const result = changetype<Replay>(out)
   result.distance = 0xffffffff
@@ -124,7 +127,7 @@ export function memtableReplay(address: usize, length: u32, out: usize): i32 {
       result.ending = offset == length ? 1 : 0
       break
     }
-    if (!indexFrame(m, offset, next)) return NO_MEMORY
+    if (!takeFrame(m, offset, next, indexed)) return NO_MEMORY
     last = load<u32>(m.arena + load<u32>(m.order + ((<usize>(m.count - 1)) << 2)), 8)
     result.lastDelta = last as u32
     offset = next
@@ -134,13 +137,18 @@ export function memtableReplay(address: usize, length: u32, out: usize): i32 {
   return OK
 }
 
-function indexFrame(m: Memtable, offset: u32, next: u32): bool {
+function takeFrame(m: Memtable, offset: u32, next: u32, indexed: u32): bool {
   let at = offset + FRAME_HEADER
   while (at < next) {
-    if (!reserveIndex(m)) return false
     const record = m.arena + at
     const keyBytes = recordKeyBytes(record)
-    store<u32>(record, index(m, at, recordKey(record), keyBytes), 16)
+    if (indexed) {
+      if (!reserveIndex(m)) return false
+      store<u32>(record, index(m, at, recordKey(record), keyBytes), 16)
+    } else {
+      if (!reserveOrder(m)) return false
+      putInOrder(m, at)
+    }
     at += recordBytes(keyBytes, recordValueBytes(record))
   }
   return true

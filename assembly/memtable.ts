@@ -178,13 +178,25 @@ function growSlots(m: Memtable): bool {
 /** Makes sure that one more record can be indexed. May grow. */
 export function reserveIndex(m: Memtable): bool {
   if (m.slotsUsed * 5 >= (m.slotMask + 1) * 3 && !growSlots(m)) return false
-  if (m.count == m.orderCapacity) {
-    const order = reallocate(m.order, m.count << 2, m.orderCapacity << 3)
-    if (order == 0) return false
-    m.order = order
-    m.orderCapacity <<= 1
-  }
+  return reserveOrder(m)
+}
+
+/** Makes sure that there is room for one more in `order`. May grow. */
+export function reserveOrder(m: Memtable): bool {
+  if (m.count < m.orderCapacity) return true
+  const order = reallocate(m.order, m.count << 2, m.orderCapacity << 3)
+  if (order == 0) return false
+  m.order = order
+  m.orderCapacity <<= 1
   return true
+}
+
+/** The record at `offset` is the next in the order of appending. Requires room. */
+// @ts-ignore: decorator
+@inline
+export function putInOrder(m: Memtable, offset: u32): void {
+  store<u32>(m.order + ((<usize>m.count) << 2), offset)
+  m.count++
 }
 
 /** Makes sure that `records` more can be appended without NO_MEMORY. May grow. */
@@ -233,8 +245,7 @@ export function index(m: Memtable, offset: u32, key: usize, keyBytes: u32): u32 
     m.slotsUsed++
   }
   store<u32>(slot, offset, 4)
-  store<u32>(m.order + ((<usize>m.count) << 2), offset)
-  m.count++
+  putInOrder(m, offset)
   return before == EMPTY ? 0 : offset - before
 }
 

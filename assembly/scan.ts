@@ -8,7 +8,7 @@
  * scanBegin (scanFill)+ scanEnd: scanFill is called again after what it needed was installed.
  */
 import { compareBytes, copyBytes } from './bytes'
-import { free, reallocate } from './memory'
+import { enlarge, free, reallocate } from './memory'
 import {
   DONE,
   KIND_CHUNKS,
@@ -246,7 +246,7 @@ function take(c: Cursor, reverse: bool): bool {
   }
   const valueBytes = (flags & SCAN_VALUES) != 0 ? c.valueBytes : 0
   const bytes = (ENTRY_HEADER + c.keyBytes + valueBytes + 3) & ~3
-  const room = reallocate(output, outputBytes, max(outputBytes + bytes, (outputBytes + bytes) << 1))
+  const room = enlarge(output, outputBytes, outputBytes + bytes)
   if (room == 0) return false
   output = room
   const at = output + outputBytes

@@ -8,7 +8,7 @@
  * there is enough to drain, COMPRESS when a block waits for a codec that lives outside.
  */
 import { commonPrefix, compareBytes, copyBytes } from './bytes'
-import { allocate, free, reallocate } from './memory'
+import { allocate, enlarge, free, reallocate } from './memory'
 import { LZ4_TABLE_BYTES, lz4Compress } from './lz4'
 import { XXH64_STATE_BYTES, xxh64, xxh64Reset, xxh64Update } from './xxh64'
 import { bloomFilterAdd, bloomFilterLines, bloomFilterProbes } from './bloom-filter'
@@ -219,7 +219,7 @@ export function tableBuilderAdd(
 }
 
 function addHash(b: TableBuilder, hash: u64): bool {
-  const room = reallocate(b.hashes, b.hashCount << 3, max((b.hashCount + 1) << 3, b.hashCount << 4))
+  const room = enlarge(b.hashes, b.hashCount << 3, (b.hashCount + 1) << 3)
   if (room == 0) return false
   b.hashes = room
   store<u64>(room + ((<usize>b.hashCount) << 3), hash)
@@ -320,16 +320,16 @@ export const handles: usize = memory.data(24, 8)
 function closePartition(b: TableBuilder): bool {
   const index = changetype<BlockBuilder>(b.index)
   const keyBytes = blockBuilderLastKeyBytes(index)
-  const keysBytes = (b.partitionKeysBytes + keyBytes + 4) << 1
-  const keys = reallocate(b.partitionKeys, b.partitionKeysBytes, keysBytes)
+  const keysBytes = b.partitionKeysBytes + keyBytes + 4
+  const keys = enlarge(b.partitionKeys, b.partitionKeysBytes, keysBytes)
   if (keys == 0) return false
   b.partitionKeys = keys
   store<u32>(keys + b.partitionKeysBytes, keyBytes)
   copyBytes(keys + b.partitionKeysBytes + 4, blockBuilderLastKey(index), keyBytes)
   b.partitionKeysBytes += keyBytes + 4
   if (!finishContent(b, index)) return false
-  const partitionsBytes = (b.partitionsBytes + b.contentBytes + 4) << 1
-  const partitions = reallocate(b.partitions, b.partitionsBytes, partitionsBytes)
+  const partitionsBytes = b.partitionsBytes + b.contentBytes + 4
+  const partitions = enlarge(b.partitions, b.partitionsBytes, partitionsBytes)
   if (partitions == 0) return false
   b.partitions = partitions
   store<u32>(partitions + b.partitionsBytes, b.contentBytes)
@@ -342,7 +342,7 @@ function closePartition(b: TableBuilder): bool {
 function closeFilter(b: TableBuilder): bool {
   const lines = b.bitsPerKey == 0 ? 0 : bloomFilterLines(b.hashCount, b.bitsPerKey)
   const bytes = lines << 6
-  const filters = reallocate(b.filters, b.filtersBytes, (b.filtersBytes + bytes + 4) << 1)
+  const filters = enlarge(b.filters, b.filtersBytes, b.filtersBytes + bytes + 4)
   if (filters == 0) return false
   b.filters = filters
   store<u32>(filters + b.filtersBytes, bytes)

@@ -66,7 +66,7 @@ function* readWhole(
   const name = logFileName(job.segment)
   const { storeId, hashSeed, length } = job
   const path = `${job.directory}/${name}`
-  const source = { path, name, storeId, hashSeed, number: job.segment, length }
+  const source = { path, name, storeId, hashSeed, number: job.segment, length, indexed: false }
   let segment: ReadSegment | undefined
   try {
     segment = yield* readSegmentInSteps(kernel, fs, source)

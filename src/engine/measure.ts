@@ -18,6 +18,9 @@ export const ENTRY_CHARGE = 56
 /** A reference to a value in chunks, as a record holds it. */
 export const REFERENCE_BYTES = 16
 
+/** Up to this length a loop over ASCII beats a call into the runtime. */
+const LOOP_MAX = 64
+
 export interface Measured {
   readonly kind: number
   readonly key: Encoded
@@ -30,13 +33,19 @@ export interface Measured {
 
 /** Whether a value goes to the value file. Throws `LIMIT`. */
 export function isLarge(value: Encoded): boolean {
-  const bytes = typeof value === 'string' ? Buffer.byteLength(value, 'utf8') : value.length
+  const bytes = byteLength(value)
   if (bytes > VALUE_BYTES_MAX) throw valueLimit()
   return bytes >= LARGE_VALUE_BYTES
 }
 
 function byteLength(text: Encoded): number {
-  return typeof text === 'string' ? Buffer.byteLength(text, 'utf8') : text.length
+  if (typeof text !== 'string') return text.length
+  const { length } = text
+  if (length > LOOP_MAX) return Buffer.byteLength(text, 'utf8')
+  for (let i = 0; i < length; i++) {
+    if (text.charCodeAt(i) > 127) return Buffer.byteLength(text, 'utf8')
+  }
+  return length
 }
 
 /** Throws `LIMIT`. Requires that the value is large. */

@@ -51,7 +51,7 @@ export interface KernelExports {
   memtableTail(memtable: Address): number
   memtableCount(memtable: Address): number
   memtableIndexBytes(memtable: Address): number
-  memtableReplay(memtable: Address, length: number): number
+  memtableReplay(memtable: Address, length: number, indexed: number): number
   memtableProof(memtable: Address, from: number, length: number): void
 
   blockCacheCreate(bytes: number): number

@@ -165,9 +165,12 @@ export class Memtable {
     return status === Status.MORE
   }
 
-  /** Indexes the frames among the first `length` bytes of the arena. */
-  replay(length: number): ReplayResult {
-    const status = this.#kernel.exports.memtableReplay(this.address, length)
+  /**
+   * Takes in the frames among the first `length` bytes of the arena. Unless `indexed`, which costs about as much as all else,
+   * the memtable serves for sorting and for jobs, and no key is found in it.
+   */
+  replay(length: number, indexed = true): ReplayResult {
+    const status = this.#kernel.exports.memtableReplay(this.address, length, indexed ? 1 : 0)
     if (status === Status.NO_MEMORY) throw outOfMemory()
     const r = this.#kernel.memory.results
     return {

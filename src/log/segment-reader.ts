@@ -27,6 +27,8 @@ export interface SegmentToRead {
   readonly length?: number
   /** Segments below are gone and may have left their blocks to this one: a header of such a one counts for none [LOG-11]. */
   readonly leftoversBelow?: number
+  /** Whether keys are to be found in the memtable, as they mostly are; a flush only sorts it. */
+  readonly indexed?: boolean
 }
 
 export interface ReadSegment {
@@ -79,7 +81,7 @@ export function* readSegmentInSteps(
       const count = yield* readArena(file, memtable, length)
       const { firstSequence, baseTimestamp } = header
       memtable.bind(segment.number, identity, segment.hashSeed, firstSequence, baseTimestamp)
-      const replay = memtable.replay(count)
+      const replay = memtable.replay(count, segment.indexed ?? true)
       isRead = true
       return { header, identity, memtable, replay, length: count }
     } finally {
