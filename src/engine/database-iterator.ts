@@ -25,8 +25,10 @@ export class DatabaseIterator<T, K> implements AsyncIterableIterator<T, undefine
   readonly #keys: Codec
   #fills = 0
   #isWatched = false
-  /** What calls have to wait for, so that they are answered in order. */
-  #busy: Promise<void> | undefined
+  /** A call waits for a turn of the event loop: those behind it wait for it, so that all act in order. */
+  #isBusy = false
+  #waiting: (() => void)[] = []
+  #isResuming = false
 
   constructor(reader: EntryReader<T>, keys: Codec) {
     this.#reader = reader
@@ -35,8 +37,8 @@ export class DatabaseIterator<T, K> implements AsyncIterableIterator<T, undefine
 
   /** The next entry. Rejects with `CLOSED` once the store was closed; after the end it is done. */
   next(): Promise<IteratorResult<T, undefined>> {
-    if (this.#busy !== undefined) return this.#busy.then(() => this.next())
     this.#watch()
+    if (this.#isBusy) return this.#later(() => this.next())
     try {
       if (!this.#reader.hasBuffered) {
         if (++this.#fills % FILLS_PER_TURN === 0) return this.#nextAfterTurn()
@@ -52,19 +54,20 @@ export class DatabaseIterator<T, K> implements AsyncIterableIterator<T, undefine
   /**
    * Goes on at the first entry at or after `key` in the direction of the iterator and within its range.
    *
-   * Throws `CLOSED` after the end or close, `TypeError` for a wrong key.
+   * Calls before it are not concerned. Throws `CLOSED` after the end or close, `TypeError` for a wrong key.
    */
   seek(key: Input<K>): void {
-    this.#reader.seek(encodeBound(key, 'key', this.#keys))
+    const bound = encodeBound(key, 'key', this.#keys)
+    if (!this.#isBusy) this.#reader.seek(bound)
+    else this.#waiting.push(() => this.#seekQuietly(bound))
   }
 
   /** The next entries, at most `limit`. All that remain, and the iterator is closed, when there is no limit. */
   all(options?: AllOptions): Promise<T[]> {
     try {
       const limit = limitOption(optionalOptions(options))
-      if (this.#busy !== undefined) return this.#busy.then(() => this.#collectInTurn(limit))
       this.#watch()
-      return this.#collectInTurn(limit)
+      return this.#isBusy ? this.#later(() => this.#collect(limit)) : this.#collect(limit)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -98,33 +101,58 @@ export class DatabaseIterator<T, K> implements AsyncIterableIterator<T, undefine
     return this.close()
   }
 
-  #nextAfterTurn(): Promise<IteratorResult<T, undefined>> {
-    this.#busy = this.#reader.nextTurn().then(() => {
-      this.#busy = undefined
-    })
-    return this.#busy.then(() => this.next())
+  async #nextAfterTurn(): Promise<IteratorResult<T, undefined>> {
+    this.#isBusy = true
+    await this.#reader.nextTurn()
+    this.#isBusy = false
+    const next = this.next()
+    this.#resume()
+    return next
   }
 
-  #collectInTurn(limit: number): Promise<T[]> {
-    if (this.#busy !== undefined) return this.#busy.then(() => this.#collectInTurn(limit))
-    const collected = this.#collect(limit)
-    const free = (): void => {
-      this.#busy = undefined
+  /** Calls again when all calls before have acted. */
+  #later<R>(call: () => Promise<R>): Promise<R> {
+    return new Promise((resolve) => {
+      this.#waiting.push(() => resolve(call()))
+    })
+  }
+
+  /** Makes the calls that wait, as far as none of them has to wait again. */
+  #resume(): void {
+    // A call that is made here ends here, too: a long row of them must not nest.
+    if (this.#isResuming || this.#waiting.length === 0) return
+    this.#isResuming = true
+    let made = 0
+    while (made < this.#waiting.length && !this.#isBusy) this.#waiting[made++]?.()
+    this.#waiting.splice(0, made)
+    this.#isResuming = false
+  }
+
+  /** A seek that had to wait for the end of the entries does nothing any more; the calls behind it tell. */
+  #seekQuietly(bound: Uint8Array): void {
+    try {
+      this.#reader.seek(bound)
+    } catch {
+      // Told.
     }
-    this.#busy = collected.then(free, free)
-    return collected
   }
 
   async #collect(limit: number): Promise<T[]> {
-    const entries: T[] = []
-    while (entries.length < limit) {
-      if (!this.#reader.hasBuffered) {
-        if (++this.#fills % FILLS_PER_TURN === 0) await this.#reader.nextTurn()
-        if (!this.#reader.advance()) break
+    this.#isBusy = true
+    try {
+      const entries: T[] = []
+      while (entries.length < limit) {
+        if (!this.#reader.hasBuffered) {
+          if (++this.#fills % FILLS_PER_TURN === 0) await this.#reader.nextTurn()
+          if (!this.#reader.advance()) break
+        }
+        if (this.#reader.hasBuffered) entries.push(this.#reader.take())
       }
-      if (this.#reader.hasBuffered) entries.push(this.#reader.take())
+      return entries
+    } finally {
+      this.#isBusy = false
+      this.#resume()
     }
-    return entries
   }
 
   #watch(): void {

@@ -235,6 +235,32 @@ describe('engine/database-iterator', () => {
     expect(turns()).to.be.greaterThan(0)
   })
 
+  it('seeks between the calls before and after it, whichever of them takes a turn [API-16, API-18]', async () => {
+    const { db, turns } = filledDatabase(999)
+    const iterator = db.keys()
+    const answers: Promise<unknown>[] = []
+    const expected: unknown[] = []
+    for (let index = 0; index < 900; index += 3) {
+      answers.push(iterator.next().then(({ value }) => value))
+      iterator.seek(keys(index + 2, index + 3)[0] ?? '')
+      answers.push(iterator.all({ limit: 1 }))
+      iterator.seek(keys(index + 3, index + 4)[0] ?? '')
+      expected.push(...keys(index, index + 1), keys(index + 2, index + 3))
+    }
+    expect(await Promise.all(answers)).to.deep.equal(expected)
+    expect(turns()).to.be.greaterThan(0)
+    expect(await iterator.all()).to.deep.equal(keys(900, 999))
+  })
+
+  it('answers a long row of calls that wait [API-18]', async () => {
+    const { db } = filledDatabase(999)
+    const iterator = db.keys()
+    const first = iterator.all({ limit: 900 })
+    const answers = numbers(0, 20_000).map(() => iterator.all({ limit: 1 }))
+    expect(await first).to.have.length(900)
+    expect((await Promise.all(answers)).flat()).to.deep.equal(keys(900, 999))
+  })
+
   it('lets timers run while a loop goes on [API-18]', async () => {
     const { db } = filledDatabase(999)
     let ticks = 0
