@@ -71,9 +71,12 @@ export function isNoSpace(error: unknown): boolean {
   return code !== undefined && NO_SPACE.includes(code)
 }
 
-/** Whether the process or the machine has as many files open as it may. Only opening a file fails so, and leaves no trace. */
+/**
+ * Whether the process or the machine has as many files open as it may. Only opening a file or listing a directory fails so,
+ * and leaves no trace.
+ */
 export function isOutOfHandles(error: unknown): boolean {
-  const code = errorCode(error)
+  const code = errorCode(error instanceof SedgeError ? error.cause : error)
   return code === 'EMFILE' || code === 'ENFILE'
 }
 

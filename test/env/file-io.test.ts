@@ -77,6 +77,8 @@ describe('env/file-io', () => {
     }
     expect(isNoSpace(systemError('EIO', 'bad'))).to.equal(false)
     expect(isOutOfHandles(systemError('EMFILE', 'too many'))).to.equal(true)
+    const told = ioError(systemError('ENFILE', 'too many'), 'cannot list', 'store')
+    expect(isOutOfHandles(told)).to.equal(true)
     expect(isOutOfHandles(systemError('ENOSPC', 'no room'))).to.equal(false)
     expect(isNoSpace('ENOSPC')).to.equal(false)
     expect(ioError(undefined, 'cannot write', 'a').code).to.equal('IO')
