@@ -1,5 +1,5 @@
 /** Validating a block's content, once, when it enters memory (TBL-5, TBL-10). What has passed is trusted ever after. */
-import { compareBytes, head32 } from './bytes'
+import { compareBytes, head32, isReference } from './bytes'
 import { readVarint, varintValue } from './varint'
 import {
   BLOCK_INDEX,
@@ -23,7 +23,7 @@ export function parse(frame: Frame): i32 {
   frame.prefix = content + BLOCK_HEADER
   frame.baseSequence = load<u64>(content, 8)
   frame.baseTimestamp = load<i64>(content, 16)
-  if (frame.baseSequence >> 53 != 0) return CORRUPT
+  if (frame.baseSequence >> 53 != 0 || !isWhole(frame.baseTimestamp)) return CORRUPT
   let p = frame.prefix + prefixBytes
   for (let i: u32 = 0; i < frame.count; i++) {
     const status = parseEntry(frame, p, end, i)
@@ -38,6 +38,13 @@ export function parse(frame: Frame): i32 {
     previousSequence = parsedSequence
   }
   return p == end ? OK : CORRUPT
+}
+
+/** Whether JavaScript can have this number: it lies between -2^53 and 2^53. */
+// @ts-ignore: decorator
+@inline
+function isWhole(value: i64): bool {
+  return value > -0x20000000000000 && value < 0x20000000000000
 }
 
 let parsedStart: usize = 0
@@ -77,13 +84,13 @@ function parseEntry(frame: Frame, start: usize, end: usize, i: u32): i32 {
   if (p == 0 || (frame.baseSequence + varintValue) >> 53 != 0) return CORRUPT
   parsedSequence = frame.baseSequence + varintValue
   p = readVarint(p, end)
-  if (p == 0) return CORRUPT
+  if (p == 0 || !isWhole(frame.baseTimestamp + <i64>varintValue)) return CORRUPT
   const room = <u64>(end - p)
   if (suffixBytes > KEY_BYTES_MAX) return CORRUPT
   if (suffixBytes + <u64>frame.prefixBytes > KEY_BYTES_MAX) return CORRUPT
   if (suffixBytes + <u64>frame.prefixBytes == 0) return CORRUPT
   if (suffixBytes > room || valueBytes > room - suffixBytes) return CORRUPT
-  if (kind == KIND_CHUNKS && valueBytes != 16) return CORRUPT
+  if (kind == KIND_CHUNKS && (valueBytes != 16 || !isReference(p + (suffixBytes as usize)))) return CORRUPT
   if (kind == KIND_DELETE && valueBytes != 0) return CORRUPT
   parsedStart = start
   parsedSuffix = p

@@ -128,3 +128,10 @@ export function swapBytes64(x: u64): u64 {
 export function swapBytes32(x: u32): u32 {
   return rotl(x & 0xff00ff00, 8) | rotl(x & 0x00ff00ff, 24)
 }
+
+/** Whether 16 bytes can be the length and offset of a value in chunks: numbers below 2^48 [LOG-6, TBL-9]. */
+// @ts-ignore: decorator
+@inline
+export function isReference(p: usize): bool {
+  return (load<u16>(p, 6) | load<u16>(p, 14)) == 0
+}

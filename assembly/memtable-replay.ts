@@ -3,6 +3,7 @@
  *
  * Call protocol: memtableCreate, the caller fills the arena, memtableBind memtableReplay (memtableProof)?.
  */
+import { isReference } from './bytes'
 import { xxh64 } from './xxh64'
 import {
   KEY_BYTES_MAX,
@@ -55,7 +56,7 @@ function headerHolds(m: Memtable, offset: u32, length: u32): bool {
   return payload <= length - offset - FRAME_HEADER && (payload & 3) == 0
 }
 
-/** 0: not valid [LOG-3]; otherwise the frame's kind. Kinds and features of the future give 255. */
+/** 0: not valid [LOG-3]; otherwise the frame's kind. A frame that is or holds something of the future gives 255. */
 function frameHolds(m: Memtable, offset: u32, length: u32, lastDelta: i64): u32 {
   if (!headerHolds(m, offset, length)) return 0
   const header = m.arena + offset
@@ -65,11 +66,11 @@ function frameHolds(m: Memtable, offset: u32, length: u32, lastDelta: i64): u32 
   const kind = load<u32>(header, 12) & 0xff
   const count = load<u32>(header, 12) >> 8
   if (kind == FRAME_SEAL) return payload == 0 && count == 0 ? FRAME_SEAL : 0
-  if (kind != FRAME_RECORDS) return kind == 0 ? 0 : 255
+  if (kind != FRAME_RECORDS) return kind == 0 || kind > KIND_RESERVED_MAX ? 0 : 255
   if (count == 0) return 0
   const end = start + payload
   let p = start
-  let last = lastDelta
+  let last: i64 = -1
   let future = false
   for (let i: u32 = 0; i < count; i++) {
     if (p + RECORD_HEADER > end) return 0
@@ -86,10 +87,12 @@ function frameHolds(m: Memtable, offset: u32, length: u32, lastDelta: i64): u32 
     if (i == 0 && recordSequenceDelta(p) != load<u32>(header, 16)) return 0
     const bytes = recordBytes(keyBytes, valueBytes)
     if (<usize>bytes > end - p) return 0
+    if (recordsKind == KIND_CHUNKS && !isReference(recordKey(p) + keyBytes)) return 0
     p += bytes
   }
   if (p != end) return 0
-  return future ? 255 : FRAME_RECORDS
+  if (future) return 255
+  return <i64>load<u32>(header, 16) > lastDelta ? FRAME_RECORDS : 0
 }
 
 /**

@@ -8,7 +8,7 @@
  */
 import { SedgeError } from '../errors.ts'
 import { addSeed, hash64 } from '../util/checksum.ts'
-import { REFERENCE_BYTES } from '../util/value-chunks.ts'
+import { isReference, REFERENCE_BYTES } from '../util/value-chunks.ts'
 
 /** Part of the file format. Do not change. */
 export const FRAME_HEADER_BYTES = 32
@@ -20,6 +20,7 @@ export const LogKind = { put: 1, delete: 2, chunks: 3 } as const
 
 const KIND_RESERVED_MAX = 6
 const KEY_BYTES_MAX = 1024 * 1024
+const INLINE_BYTES_MAX = 65_535
 
 export interface FrameHeader {
   readonly kind: number
@@ -52,7 +53,7 @@ export function decodeFrameHeader(
   const kindAndCount = view.getUint32(12, true)
   const kind = kindAndCount & 0xff
   // Cheap questions first: a search for frames asks at every fourth byte.
-  if (kind !== FrameKind.records && kind !== FrameKind.seal) return undefined
+  if (kind === 0 || kind > KIND_RESERVED_MAX) return undefined
   if (payloadBytes % FRAME_ALIGNMENT !== 0) return undefined
   const sum = hash64(bytes.subarray(4, FRAME_HEADER_BYTES), addSeed(identity, offset))
   if (low32(sum) !== view.getUint32(0, true)) return undefined
@@ -68,7 +69,7 @@ export function decodeFrameHeader(
 
 /**
  * The records of a frame at `offset`, none for a seal; `undefined` unless the payload is valid [LOG-3]. Throws `FORMAT` for
- * a valid payload that holds kinds of the future.
+ * a valid frame that is, or holds, something of the future.
  */
 export function decodeRecords(
   payload: Uint8Array,
@@ -79,7 +80,10 @@ export function decodeRecords(
   if (low32(hash64(payload, addSeed(identity, offset + 1))) !== header.payloadChecksum) {
     return undefined
   }
-  if (header.kind === FrameKind.seal) return payload.length === 0 ? [] : undefined
+  if (header.kind === FrameKind.seal) {
+    return payload.length === 0 && header.records === 0 ? [] : undefined
+  }
+  if (header.kind !== FrameKind.records) throw ofTheFuture()
   const view = new DataView(payload.buffer, payload.byteOffset, payload.length)
   const records: LogRecord[] = []
   let last = -1
@@ -91,7 +95,13 @@ export function decodeRecords(
     at += (RECORD_HEADER_BYTES + record.key.length + record.value.length + 3) & ~3
   }
   if (records.length !== header.records || records.length === 0) return undefined
-  return records[0]!.sequenceDelta === header.firstDelta ? records : undefined
+  if (records[0]!.sequenceDelta !== header.firstDelta) return undefined
+  if (records.some(({ kind }) => kind > LogKind.chunks)) throw ofTheFuture()
+  return records
+}
+
+function ofTheFuture(): SedgeError {
+  return new SedgeError('FORMAT', 'the log holds what this release does not know')
 }
 
 function decodeRecord(payload: Uint8Array, view: DataView, at: number): LogRecord | undefined {
@@ -101,10 +111,8 @@ function decodeRecord(payload: Uint8Array, view: DataView, at: number): LogRecor
   const keyBytes = view.getUint32(at, true) >>> 8
   const valueBytes = view.getUint32(at + 4, true)
   if (kind === 0 || kind > KIND_RESERVED_MAX) return undefined
-  if (kind > LogKind.chunks) {
-    throw new SedgeError('FORMAT', 'a log record of a kind that this release does not know')
-  }
   if (keyBytes === 0 || keyBytes > KEY_BYTES_MAX) return undefined
+  if (valueBytes > INLINE_BYTES_MAX) return undefined
   if (keyBytes > room || valueBytes > room - keyBytes) return undefined
   if (kind === LogKind.delete && valueBytes !== 0) return undefined
   if (kind === LogKind.chunks && valueBytes !== REFERENCE_BYTES) return undefined
@@ -118,12 +126,6 @@ function decodeRecord(payload: Uint8Array, view: DataView, at: number): LogRecor
     key: payload.subarray(key, key + keyBytes),
     value,
   }
-}
-
-/** Length and offset are whole numbers below 2^53. */
-function isReference(value: Uint8Array): boolean {
-  const view = new DataView(value.buffer, value.byteOffset, REFERENCE_BYTES)
-  return view.getUint32(4, true) < 2 ** 21 && view.getUint32(12, true) < 2 ** 21
 }
 
 function low32(hash: bigint): number {

@@ -29,7 +29,12 @@ export type SegmentPart =
       readonly records: LogRecord[]
       readonly valueBytes: number
     }
-  | { readonly type: 'seal'; readonly offset: number; readonly end: number }
+  | {
+      readonly type: 'seal'
+      readonly offset: number
+      readonly end: number
+      readonly valueBytes: number
+    }
   /** `isZero`: nothing but zero bytes, as of space that was prepared and never written. */
   | {
       readonly type: 'damage'
@@ -90,8 +95,9 @@ function readFrame(
   const records = decodeRecords(payload, header, identity, offset)
   if (records === undefined) return undefined
   const end = endOf(offset, header)
-  if (header.kind === FrameKind.seal) return { type: 'seal', offset, end }
-  return { type: 'frame', offset, end, records, valueBytes: header.valueBytes }
+  const { valueBytes } = header
+  if (header.kind === FrameKind.seal) return { type: 'seal', offset, end, valueBytes }
+  return { type: 'frame', offset, end, records, valueBytes }
 }
 
 /** Offset of the first frame header from `from` on that verifies; `length` if there is none. */

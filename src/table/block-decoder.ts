@@ -22,6 +22,8 @@ export const BlockEntryKind = { put: 1, delete: 2, chunks: 3 } as const
 
 const KIND_RESERVED_MAX = 6
 const KEY_BYTES_MAX = 1024 * 1024
+/** Kind and four numbers. */
+const ENTRY_BYTES_MIN = 5
 /** What a byte of LZ4 can stand for at most. */
 const LZ4_FACTOR_MAX = 256
 
@@ -94,6 +96,8 @@ export function decodeEntries(content: Uint8Array, isIndex = false): BlockEntry[
   const baseSequence = reader.u64()
   const baseTimestamp = reader.i64()
   if (count === 0) throw new DecodeError('a block without entries', 0)
+  if (count * ENTRY_BYTES_MIN > content.length) throw new DecodeError('too many entries', 0)
+  if (prefixBytes > KEY_BYTES_MAX) throw new DecodeError('too long a prefix', 4)
   const prefix = reader.bytes(prefixBytes)
   const entries: BlockEntry[] = []
   for (let i = 0; i < count; i++) {
@@ -127,6 +131,7 @@ function decodeEntry(
   const keyBytes = prefix.length + suffixBytes
   if (keyBytes === 0 || keyBytes > KEY_BYTES_MAX) throw new DecodeError('no key', start)
   if (!Number.isSafeInteger(sequence)) throw new DecodeError('a sequence above 2^53', start)
+  if (!Number.isSafeInteger(timestamp)) throw new DecodeError('a time beyond 2^53', start)
   const fits =
     (kind !== BlockEntryKind.delete || valueBytes === 0) &&
     (kind !== BlockEntryKind.chunks || valueBytes === REFERENCE_BYTES)

@@ -9,7 +9,7 @@
 import { corruption } from '../errors.ts'
 import { assert } from './assert.ts'
 import { addSeed, checksumText, hash64 } from './checksum.ts'
-import { ByteReader } from './coding.ts'
+import { ByteReader, DecodeError } from './coding.ts'
 
 /** Part of the file formats. Do not change. */
 export const CHUNK_BYTES = 65_536
@@ -29,8 +29,14 @@ export interface ChunkTarget {
 /** Bytes of a reference: what an entry holds whose value is in chunks. Part of the file formats. Do not change. */
 export const REFERENCE_BYTES = 16
 
-/** Bytes of the value, and offset of its first chunk in its file. Throws `DecodeError` for numbers beyond 2^53. */
+/** Whether 16 bytes can be a reference: length and offset are below 2^48. */
+export function isReference(bytes: Uint8Array): boolean {
+  return (bytes[6]! | bytes[7]! | bytes[14]! | bytes[15]!) === 0
+}
+
+/** Bytes of the value, and offset of its first chunk in its file. Throws `DecodeError` for numbers from 2^48 on. */
 export function decodeReference(reference: Uint8Array): { length: number; offset: number } {
+  if (!isReference(reference)) throw new DecodeError('a value of a length that cannot be', 0)
   const reader = new ByteReader(reference)
   return { length: reader.u64(), offset: reader.u64() }
 }

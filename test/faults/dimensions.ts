@@ -1,6 +1,7 @@
 /** Every dimension of the fault suites, in the order in which they are reported. */
 import { crashImages } from './crash-images.ts'
 import { bitFlips, truncations } from './damage.ts'
+import { decoderInputs } from './decoders.ts'
 import type { Dimension } from './dimension.ts'
 import { interleavings } from './interleavings.ts'
 import { kills } from './kills.ts'
@@ -11,6 +12,7 @@ export const DIMENSIONS: readonly Dimension[] = [
   bitFlips,
   truncations,
   interleavings,
+  decoderInputs,
   kills,
   lockRaces,
   lockHolders,
