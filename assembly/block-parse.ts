@@ -90,7 +90,9 @@ function parseEntry(frame: Frame, start: usize, end: usize, i: u32): i32 {
   if (suffixBytes + <u64>frame.prefixBytes > KEY_BYTES_MAX) return CORRUPT
   if (suffixBytes + <u64>frame.prefixBytes == 0) return CORRUPT
   if (suffixBytes > room || valueBytes > room - suffixBytes) return CORRUPT
-  if (kind == KIND_CHUNKS && (valueBytes != 16 || !isReference(p + (suffixBytes as usize)))) return CORRUPT
+  if (kind == KIND_CHUNKS) {
+    if (valueBytes != 16 || !isReference(p + (suffixBytes as usize))) return CORRUPT
+  }
   if (kind == KIND_DELETE && valueBytes != 0) return CORRUPT
   parsedStart = start
   parsedSuffix = p

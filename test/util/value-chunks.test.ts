@@ -140,14 +140,22 @@ describe('util/value-chunks', () => {
     expect(() => verifyChunks(file, 'a.val', 2 ** 30, IDENTITY, 1).next()).to.throw('ends within')
   })
 
-  it('reads references up to 2^53 [LOG-6]', () => {
+  it('reads references below 2^48 [LOG-6]', () => {
     const bytes = new Uint8Array(16)
     const view = new DataView(bytes.buffer)
     view.setBigUint64(0, 70_000n, true)
-    view.setBigUint64(8, 2n ** 53n - 1n, true)
-    expect(decodeReference(bytes)).to.deep.equal({ length: 70_000, offset: 2 ** 53 - 1 })
-    view.setBigUint64(8, 2n ** 53n, true)
-    expect(() => decodeReference(bytes)).to.throw('2^53')
+    view.setBigUint64(8, 2n ** 48n - 1n, true)
+    expect(decodeReference(bytes)).to.deep.equal({ length: 70_000, offset: 2 ** 48 - 1 })
+    for (const [at, much] of [
+      [8, 2n ** 48n],
+      [8, 2n ** 56n],
+      [0, 2n ** 48n],
+      [0, 2n ** 63n],
+    ] as const) {
+      const wrong = bytes.slice()
+      new DataView(wrong.buffer).setBigUint64(at, much, true)
+      expect(() => decodeReference(wrong)).to.throw('cannot be')
+    }
   })
 })
 
