@@ -2,10 +2,17 @@
  * Finding a key in a data block without order, by tags: one byte of a hash of each key behind the shared prefix, compared
  * 16 at a time. An entry whose tag fits is read and compared; one in 256 fits by chance.
  *
- * The tags are made by the first lookup in the block: what is only scanned never needs them.
+ * The tags are made by the second lookup in the block: what is only scanned, or goes again soon, never needs them.
  */
 import { compareBytes } from './bytes'
-import { entrySequence, entrySuffix, entrySuffixBytes, readEntry } from './block'
+import {
+  compareEntryKey,
+  entrySequence,
+  entrySuffix,
+  entrySuffixBytes,
+  lowerBound,
+  readEntry,
+} from './block'
 import { Frame, GROUP, tagAt, tagsAt } from './frame'
 import { xxh64 } from './xxh64'
 
@@ -20,14 +27,24 @@ function tagEntries(frame: Frame): void {
     readEntry(frame, i)
     store<u8>(tagAt(frame, i), tagOf(entrySuffix, entrySuffixBytes))
   }
-  frame.tagged = 1
+}
+
+/** Finds an entry by order. */
+function searchEntry(frame: Frame, key: usize, keyBytes: u32, sequence: u64): bool {
+  const i = lowerBound(frame, key, keyBytes, sequence)
+  if (i == frame.count) return false
+  readEntry(frame, i)
+  return compareEntryKey(frame, key, keyBytes) == 0
 }
 
 /** True if the block holds a version of the key with a sequence of at most `sequence`: the newest is the entry read last. */
 export function findEntry(frame: Frame, key: usize, keyBytes: u32, sequence: u64): bool {
+  if (frame.lookups < 2) {
+    if (frame.lookups++ == 0) return searchEntry(frame, key, keyBytes, sequence)
+    tagEntries(frame)
+  }
   const shared = frame.prefixBytes
   if (keyBytes < shared || compareBytes(key, shared, frame.prefix, shared) != 0) return false
-  if (frame.tagged == 0) tagEntries(frame)
   const suffix = key + shared
   const suffixBytes = keyBytes - shared
   const wanted = i8x16.splat(tagOf(suffix, suffixBytes) as i8)

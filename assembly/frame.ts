@@ -31,8 +31,8 @@ export class Frame {
   prefix: usize
   prefixBytes: u32
   heads: usize
-  /** Whether the tags are made. */
-  tagged: u32
+  /** Lookups in it so far, up to 2: then the tags are made. */
+  lookups: u32
   /** Of an index block. */
   slots: usize
   /** Slots of an entry: 2 in a top index, for the partition and its filter, else 1. */

@@ -35,6 +35,8 @@ interface OpenTable {
   readonly handle: TableHandle
   readonly name: string
   file: File | undefined
+  /** When its file was used last, by `#uses`. */
+  used: number
 }
 
 export interface TableFilesOptions {
@@ -56,8 +58,9 @@ export class TableFiles implements BlockSource {
   readonly #options: TableFilesOptions
   readonly #byNumber = new Map<number, OpenTable>()
   readonly #byAddress = new Map<Address, OpenTable>()
-  /** Tables with an open file, the one used longest ago first. */
-  readonly #recent = new Set<OpenTable>()
+  /** Tables with an open file. */
+  readonly #opened = new Set<OpenTable>()
+  #uses = 0
   /** Bytes read from files. */
   bytesRead = 0
 
@@ -80,6 +83,7 @@ export class TableFiles implements BlockSource {
       handle,
       name: tableName(description.number),
       file: undefined,
+      used: 0,
     }
     this.#byNumber.set(description.number, table)
     this.#byAddress.set(handle.address, table)
@@ -92,14 +96,14 @@ export class TableFiles implements BlockSource {
     if (table === undefined) return
     this.#byNumber.delete(number)
     this.#byAddress.delete(table.handle.address)
-    this.#recent.delete(table)
+    this.#opened.delete(table)
     closeQuietly(table.file)
     if (!this.#kernel.trapped) table.handle.free()
   }
 
   close(): void {
-    for (const table of this.#recent) closeQuietly(table.file)
-    this.#recent.clear()
+    for (const table of this.#opened) closeQuietly(table.file)
+    this.#opened.clear()
     this.#byNumber.clear()
     this.#byAddress.clear()
   }
@@ -259,14 +263,11 @@ export class TableFiles implements BlockSource {
   }
 
   #file(table: OpenTable): File {
-    if (table.file !== undefined) {
-      this.#recent.delete(table)
-      this.#recent.add(table)
-      return table.file
-    }
-    while (this.#recent.size >= this.#options.filesMax) this.#closeOldest()
+    table.used = ++this.#uses
+    if (table.file !== undefined) return table.file
+    while (this.#opened.size >= this.#options.filesMax) this.#closeOldest()
     table.file = this.#openFile(table)
-    this.#recent.add(table)
+    this.#opened.add(table)
     return table.file
   }
 
@@ -281,7 +282,7 @@ export class TableFiles implements BlockSource {
           throw corruption(table.name, undefined, 'the file is missing', { cause: error })
         }
         // Too many open files: one of ours gives way.
-        if (isOutOfHandles(error) && this.#recent.size > 0) {
+        if (isOutOfHandles(error) && this.#opened.size > 0) {
           this.#closeOldest()
           continue
         }
@@ -291,9 +292,12 @@ export class TableFiles implements BlockSource {
   }
 
   #closeOldest(): void {
-    const [oldest] = this.#recent
+    let oldest: OpenTable | undefined
+    for (const table of this.#opened) {
+      if (oldest === undefined || table.used < oldest.used) oldest = table
+    }
     if (oldest === undefined) return
-    this.#recent.delete(oldest)
+    this.#opened.delete(oldest)
     closeQuietly(oldest.file)
     oldest.file = undefined
   }
