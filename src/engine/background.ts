@@ -39,8 +39,6 @@ export class Background implements FlushState {
   #watchers: (() => void)[] = []
   #isStopped = false
   #isSorting = false
-  /** The failure that keeps flushes from going on, until one succeeds. */
-  #blocked: SedgeError | undefined
   #tickets = new Set<Ticket>()
 
   constructor(store: Store) {
@@ -56,10 +54,6 @@ export class Background implements FlushState {
 
   // -------------------------------------------------------------------------------------------------
   // Flushing
-
-  get blocked(): SedgeError | undefined {
-    return this.#blocked
-  }
 
   /** Segments that wait to become tables. */
   get sealed(): readonly LiveSegment[] {
@@ -163,7 +157,7 @@ export class Background implements FlushState {
 
   #flushFailed(flush: Flush, error: unknown): void {
     const reason = asSedgeError(error)
-    this.#blocked = reason
+    this.#store.flushFailure = reason
     this.#store.reportError(reason)
     this.#notify()
     const wait = Math.min(RETRY_MS_LEAST * 2 ** flush.attempts++, RETRY_MS_MOST)
@@ -200,7 +194,7 @@ export class Background implements FlushState {
       this.#installFailed(asSedgeError(error))
       return false
     }
-    this.#blocked = undefined
+    store.flushFailure = undefined
     store.reportSuccess()
     this.#flushes.delete(segment)
     store.flushes++
@@ -237,7 +231,7 @@ export class Background implements FlushState {
   }
 
   #installFailed(error: SedgeError): void {
-    this.#blocked = error
+    this.#store.flushFailure = error
     if (isRetriable(error)) {
       this.#store.reportError(error)
       this.#store.env.delay(RETRY_MS_MOST / 5, () => {
@@ -254,7 +248,7 @@ export class Background implements FlushState {
   /** Resolves when every segment that is sealed now has become a table. What has failed before is tried again at once. */
   async waitForFlushes(): Promise<void> {
     const waiting = new Set(this.sealed)
-    this.#blocked = undefined
+    this.#store.flushFailure = undefined
     for (const flush of this.#flushes.values()) if (flush.retryAt !== undefined) flush.retryAt = 0
     this.flushSealed()
     for (;;) {
@@ -262,7 +256,7 @@ export class Background implements FlushState {
       if (isDone) return
       if (this.#isStopped) throw new SedgeError('CLOSED', 'the store is closed')
       if (this.#store.state === 'failed') throw this.#store.failure
-      if (this.#blocked !== undefined) throw this.#blocked
+      if (this.#store.flushFailure !== undefined) throw this.#store.flushFailure
       await new Promise<void>((resolve) => this.#watchers.push(resolve))
     }
   }

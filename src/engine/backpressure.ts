@@ -11,7 +11,7 @@ import { SedgeError } from '../errors.ts'
 import type { LiveSegment } from '../log/log-chain.ts'
 import type { Compactor } from './compactor.ts'
 import type { Executor } from './executor.ts'
-import type { StallReason, Store } from './store.ts'
+import type { Store } from './store.ts'
 import type { Waiting } from './waiters.ts'
 
 /** Level-0 tables beyond which acknowledgements are slowed, held, and writers blocked, while a compaction runs. */
@@ -24,8 +24,6 @@ const SLOW_MS = 1
 export interface FlushState {
   /** Segments that wait to become tables. */
   readonly sealed: readonly LiveSegment[]
-  /** The failure that keeps flushes from going on. */
-  readonly blocked: SedgeError | undefined
   flushSealed(): void
 }
 
@@ -50,7 +48,7 @@ export class Backpressure {
     const reason = this.#holdReason()
     if (reason !== undefined) {
       if (this.#held.length === 0) this.#heldSince = this.#store.env.monotonic()
-      this.#store.stall = reason
+      this.#store.wait = reason
       this.#held.push(waiting)
       // Segments that were there at open are only flushed when their room is needed.
       this.#flushes.flushSealed()
@@ -75,7 +73,7 @@ export class Backpressure {
   makeRoom(bytes: number): void {
     if (this.#hasRoom(bytes)) return
     const start = this.#store.env.monotonic()
-    this.#store.stall = this.#memtablesHaveRoom(bytes) ? 'level0' : 'memtables'
+    this.#store.wait = this.#memtablesHaveRoom(bytes) ? 'level0' : 'memtables'
     try {
       while (!this.#hasRoom(bytes)) this.#waitOnce()
     } finally {
@@ -90,29 +88,27 @@ export class Backpressure {
   }
 
   #stallEnded(since: number): void {
-    const { stall } = this.#store
+    const { wait } = this.#store
     const ms = this.#store.env.monotonic() - since
     this.#store.stalledMs += ms
-    if (stall === 'none' || stall === 'space') return
-    this.#store.stall = 'none'
-    this.#store.emit({ type: 'stall', reason: stall, ms })
+    if (wait === undefined) return
+    this.#store.wait = undefined
+    this.#store.emit({ type: 'stall', reason: wait, ms })
   }
 
   #waitOnce(): void {
     this.#flushes.flushSealed()
     if (this.#executor.waitSync()) return
-    const { failure, state } = this.#store
+    const { failure, flushFailure, state } = this.#store
     if (state === 'failed' && failure !== undefined) throw failure
     // Nothing runs, so what has to be done has failed and waits for its next try.
     throw (
-      this.#flushes.blocked ??
-      this.#compactor.blocked ??
-      new SedgeError('FAILED', 'no flush can be started')
+      flushFailure ?? this.#compactor.blocked ?? new SedgeError('FAILED', 'no flush can be started')
     )
   }
 
-  #holdReason(): StallReason | undefined {
-    if (this.#isStopped || this.#flushes.blocked !== undefined) return undefined
+  #holdReason(): Store['wait'] {
+    if (this.#isStopped || this.#store.flushFailure !== undefined) return undefined
     const { arenaBytes, chain } = this.#store
     const isHalfFull = (chain.open?.charge ?? 0) * 2 > arenaBytes
     // The next memtable needs room beside those that wait and the open one.

@@ -52,7 +52,7 @@ export interface OpenOptions<
   readonly workers?: 0 | 1 | undefined
   /** `'edge'`: memtables and cache of 4 MiB each, unless they are given. */
   readonly preset?: 'edge' | undefined
-  /** Told of background work, stalls and failures. What it throws is ignored. */
+  /** Told of background work, stalls and failures. What it throws, or rejects with, is ignored. */
   readonly onEvent?: ((event: StoreEvent) => void) | undefined
   /** For tests: another file system. */
   readonly fs?: FileSystem | undefined

@@ -56,7 +56,10 @@ export class Store {
   /** Why the state is `failed`. */
   failure: SedgeError | undefined
   lastError: SedgeError | undefined
-  stall: Stats['stall'] = 'none'
+  /** The failure that keeps flushes from going on, until one succeeds. */
+  flushFailure: SedgeError | undefined
+  /** Why writers wait for background work. */
+  wait: Exclude<StallReason, 'space'> | undefined
   stalledMs = 0
   flushes = 0
   compactions = 0
@@ -83,6 +86,11 @@ export class Store {
     this.remover = new Remover(this.env, this.directory, (error) => this.reportError(error))
   }
 
+  get stall(): Stats['stall'] {
+    if (this.state === 'full' || this.flushFailure?.code === 'FULL') return 'space'
+    return this.wait ?? 'none'
+  }
+
   /** Bytes of charge that one memtable takes before it is sealed: four share the budget. */
   get arenaBytes(): number {
     return Math.floor(this.options.memtableSize / 4)
@@ -95,13 +103,15 @@ export class Store {
     this.view.set(memtables, levels)
   }
 
-  /** Tells an event, in a turn of its own: a listener may call the store. What it throws is ignored [OPT-9]. */
+  /** Tells an event, in a turn of its own: a listener may call the store. Its failures are ignored [OPT-9]. */
   emit(event: StoreEvent): void {
     const { onEvent } = this.options
     if (onEvent === undefined) return
     queueMicrotask(() => {
       try {
-        onEvent(event)
+        // Typed as if it gave nothing back, but an async function is a listener too.
+        const answer: unknown = onEvent(event)
+        Promise.resolve(answer).catch(() => {})
       } catch {
         // The store owes its listener nothing; what it throws is its own affair.
       }

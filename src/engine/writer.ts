@@ -370,7 +370,6 @@ export class Writer {
     }
     if (isFull && store.state !== 'failed') {
       store.setState('full')
-      store.stall = 'space'
       store.reportError(reason)
       this.#probe.start()
     } else if (reason.code !== 'CLOSED' && reason.code !== 'LIMIT') {
@@ -384,7 +383,6 @@ export class Writer {
   #spaceReturned(): void {
     const store = this.#store
     store.setState('open')
-    if (store.stall === 'space') store.stall = 'none'
     store.lastError = undefined
     this.#host.sealed()
   }

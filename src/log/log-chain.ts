@@ -80,6 +80,8 @@ export interface ChainOptions {
 const PROBE_BYTES = 65_536
 /** Largest difference between a record's time and its segment's, in milliseconds. */
 const TIMESTAMP_SPAN = 2 ** 31 - 1
+/** How much of its room a segment must have used before the clock can end it, when the clock has begun it too. */
+const JUMP_SHARE = 1 / 4
 
 export class LogChain {
   readonly #kernel: Kernel
@@ -88,8 +90,10 @@ export class LogChain {
   readonly #segments: LiveSegment[] = []
   #open: LiveSegment | undefined
   #previous = 0
-  #baseTimestamp = 0
+  #baseTimestamp: number | undefined
   #capacity = 0
+  /** The open segment was begun because the clock had left the span of the one before it. */
+  #hasJumped = false
   /** A segment whose last write failed and that could not be sealed yet. */
   #unsealed: SegmentWriter | undefined
   bytesWritten = 0
@@ -130,14 +134,18 @@ export class LogChain {
     this.#previous = number
   }
 
-  /** True when the open segment can take `charge` more at `timestamp`. */
+  /** True when the open segment should take `charge` more at `timestamp`. */
   fits(charge: number, timestamp: number): boolean {
     const open = this.#open
-    if (open === undefined) return false
-    return (
-      open.charge + charge <= this.#capacity &&
-      Math.abs(timestamp - this.#baseTimestamp) <= TIMESTAMP_SPAN
-    )
+    if (open === undefined || open.charge + charge > this.#capacity) return false
+    if (!this.#isBeyondSpan(timestamp)) return true
+    // A clock that jumps at every write must not make a file of every write [LOG-12].
+    return this.#hasJumped && open.charge < this.#capacity * JUMP_SHARE
+  }
+
+  #isBeyondSpan(timestamp: number): boolean {
+    const base = this.#baseTimestamp
+    return base !== undefined && Math.abs(timestamp - base) > TIMESTAMP_SPAN
   }
 
   /** Opens a new segment that holds `capacity` of charge. Requires that none is open. Throws what the file system throws. */
@@ -157,13 +165,15 @@ export class LogChain {
     this.#open = new WrittenSegment(writer)
     this.#segments.push(this.#open)
     this.#previous = number
+    this.#hasJumped = this.#isBeyondSpan(baseTimestamp)
     this.#baseTimestamp = baseTimestamp
     this.#capacity = capacity
   }
 
-  /** Difference of a timestamp to the open segment's. */
+  /** Difference of a timestamp to the open segment's, or the nearest that a record can hold. */
   timestampDelta(timestamp: number): number {
-    return timestamp - this.#baseTimestamp
+    const delta = timestamp - (this.#baseTimestamp ?? 0)
+    return Math.max(-TIMESTAMP_SPAN, Math.min(TIMESTAMP_SPAN, delta))
   }
 
   /** Writes what is pending as one frame; returns its bytes. Throws what the file system throws; then call `fail`. */

@@ -113,6 +113,23 @@ describe('engine/background', function () {
     await store.db.close()
   })
 
+  for (const [what, files] of [
+    ['a table', /\.tmp$/],
+    ['the manifest', /MANIFEST/],
+  ] as const) {
+    it(`tells that it waits for space for ${what} [ERR-6, MAN-15]`, async () => {
+      const store = await faultyStore()
+      store.db.putSync('a', '1')
+      store.failWith(failing(['write'], 'ENOSPC', files))
+      expect(await rejection(store.db.flush())).to.have.property('code', 'FULL')
+      expect(store.db.stats()).to.include({ state: 'open', stall: 'space' })
+      store.heal()
+      await store.db.flush()
+      expect(store.db.stats()).to.include({ stall: 'none', lastError: undefined, tables: 1 })
+      await store.db.close()
+    })
+  }
+
   it('ends writing when nobody can tell whether an edit has been made, and loses nothing [MAN-15, DUR-11]', async () => {
     const store = await faultyStore()
     store.db.putSync('a', '1')

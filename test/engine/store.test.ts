@@ -61,6 +61,29 @@ describe('engine/store', () => {
     expect(store.lastError).to.equal(undefined)
   })
 
+  it('takes no notice of a listener whose promise is rejected [OPT-9]', async () => {
+    const unhandled: unknown[] = []
+    const listen = (reason: unknown): unknown => unhandled.push(reason)
+    process.on('unhandledRejection', listen)
+    try {
+      let calls = 0
+      const store = await makeStore({
+        onEvent: async () => {
+          calls++
+          throw new Error('from the listener')
+        },
+      })
+      for (let i = 0; i < 3; i++) store.emit({ type: 'close' })
+      // Such rejections are told when a turn ends.
+      for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve))
+      expect(calls).to.equal(3)
+      expect(unhandled).to.deep.equal([])
+      expect(store.lastError).to.equal(undefined)
+    } finally {
+      process.off('unhandledRejection', listen)
+    }
+  })
+
   it('refuses writes for the first of its failures, and reads for none [DUR-11]', async () => {
     const store = await makeStore()
     expect(codeOf(() => store.assertWritable())).to.equal(undefined)

@@ -205,6 +205,23 @@ describe('engine/writer', () => {
     await db.close()
   })
 
+  it('makes a handful of files while a clock jumps by years at every write [LOG-12, API-12]', async () => {
+    const year = 365 * 86_400_000
+    let calls = 0
+    const db = await open(STORE, { fs, clock: () => (calls++ % 2) * 50 * year })
+    for (let i = 0; i < 200; i++) await db.put(`key ${i % 50}`, `${i}`)
+    expect(fs.list(STORE).filter((name) => name.endsWith('.log')).length).to.be.at.most(2)
+    for (let i = 0; i < 50; i++) expect(await db.get(`key ${i}`)).to.equal(`${150 + i}`)
+    await db.flush()
+    const entry = await db.getEntry('key 0')
+    expect(entry).to.include({ value: '150', sequence: 151 })
+    // No nearer to one of the two times than a segment that began at the other could tell.
+    const distances = [0, 50 * year].map((time) => Math.abs((entry?.timestamp ?? -1) - time))
+    expect(Math.min(...distances)).to.be.at.most(2 ** 31 - 1)
+    expect((await db.verify()).problems).to.deep.equal([])
+    await db.close()
+  })
+
   it('stops writing when another process has taken the lock [REC-7]', async () => {
     let isOurs = true
     const stolen: FileSystem = {

@@ -95,6 +95,26 @@ describe('log/log-chain', () => {
     expect(chain.fits(1, BASE_TIMESTAMP)).to.equal(false)
   })
 
+  it('begins a segment where the clock jumps, but not at every jump [LOG-12]', () => {
+    const far = BASE_TIMESTAMP + 10 * SPAN
+    begin(1)
+    expect(chain.fits(100, far)).to.equal(false)
+    put()
+    chain.seal()
+    chain.begin(2, sequence, far, CAPACITY)
+    expect(chain.fits(100, BASE_TIMESTAMP)).to.equal(true)
+    expect(chain.timestampDelta(BASE_TIMESTAMP)).to.equal(-SPAN)
+    expect(chain.timestampDelta(far + 10 * SPAN)).to.equal(SPAN)
+    chain.open!.charge = CAPACITY / 4
+    expect(chain.fits(100, BASE_TIMESTAMP)).to.equal(false)
+    expect(chain.fits(100, far + SPAN)).to.equal(true)
+    put()
+    chain.seal()
+    // What follows without a jump may be ended by the next one at once.
+    chain.begin(3, sequence, far + 5, CAPACITY)
+    expect(chain.fits(100, BASE_TIMESTAMP)).to.equal(false)
+  })
+
   it('counts what it writes, and writes nothing when nothing is pending', () => {
     expect(chain.write()).to.equal(0)
     begin(1)
