@@ -6,9 +6,11 @@ import type { Dimension } from './dimension.ts'
 import { interleavings } from './interleavings.ts'
 import { kills } from './kills.ts'
 import { lockHolders, lockRaces } from './locks.ts'
+import { nestedCrashes } from './nested-crashes.ts'
 
 export const DIMENSIONS: readonly Dimension[] = [
   crashImages,
+  nestedCrashes,
   bitFlips,
   truncations,
   interleavings,
