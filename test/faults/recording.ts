@@ -15,7 +15,7 @@ import {
 import { type Random, seededRandom } from '../support/seed.ts'
 import type { StoreModel } from '../support/store-model.ts'
 import { type Note, STORE, storeOptions, Workload } from '../support/store-workload.ts'
-import { atSteadyPace } from './steady-pace.ts'
+import { virtualTime } from '../support/virtual-time.ts'
 import type { NamedWorkload } from './workloads.ts'
 
 export interface Recording {
@@ -51,21 +51,20 @@ export async function record(workload: NamedWorkload, seed: number): Promise<Rec
   const random = seededRandom(seed)
   const fs = new JournalFileSystem<Note>(new MemoryFileSystem())
   const options = storeOptions(fs, 1, workload.options)
-  const life = new Workload(options, random, { onNote: (note) => fs.note(note) })
-  return atSteadyPace(seededRandom(seed + 1), async () => {
-    await workload.prepare?.(life, fs)
-    const first = fs.journal.length
-    await workload.run(life, fs)
-    const recording = {
-      workload,
-      options: workload.options ?? {},
-      journal: [...fs.journal],
-      first,
-      model: life.model,
-    }
-    await life.close()
-    return recording
-  })
+  const time = virtualTime(seededRandom(seed + 1))
+  const life = new Workload(options, random, { time, onNote: (note) => fs.note(note) })
+  await workload.prepare?.(life, fs)
+  const first = fs.journal.length
+  await workload.run(life, fs)
+  const recording = {
+    workload,
+    options: workload.options ?? {},
+    journal: [...fs.journal],
+    first,
+    model: life.model,
+  }
+  await life.close()
+  return recording
 }
 
 /** A moment in a recording. It is valid until the next is asked for. */

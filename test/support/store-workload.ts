@@ -5,9 +5,11 @@
  *     const workload = new Workload(options, random, { onNote })
  *     await workload.run()      // the journal of options.fs now tells the story; workload.model what was committed
  */
+import type { EnvironmentOverrides } from '../../src/env/environment.ts'
 import { type Database, type OpenOptions, open } from '../../src/index.ts'
 import { type Random, seededRandom } from './seed.ts'
 import { type Change, StoreModel } from './store-model.ts'
+import { openAt } from './virtual-time.ts'
 
 export const STORE = 'store'
 
@@ -21,6 +23,8 @@ export interface WorkloadHooks {
   readonly onNote?: (note: Note) => void
   /** Gets what a call has failed with, and the run goes on; without it the run fails. */
   readonly onError?: (error: unknown) => void
+  /** Replaces the machine's time. */
+  readonly time?: EnvironmentOverrides
 }
 
 /** A small store that behaves the same every time. */
@@ -85,7 +89,10 @@ export class Workload {
 
   async open(): Promise<void> {
     await this.#attempt(async () => {
-      this.#db = await open(STORE, this.#options)
+      const { time } = this.#hooks
+      const opening =
+        time === undefined ? open(STORE, this.#options) : openAt(time, STORE, this.#options)
+      this.#db = await opening
     })
   }
 
