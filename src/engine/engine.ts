@@ -11,7 +11,7 @@ import { ioError } from '../env/file-io.ts'
 import type { DirectoryLock } from '../env/file-system.ts'
 import { configureWorker } from '../env/worker-pool.ts'
 import { WORKER_SOURCE } from '../env/worker-source.ts'
-import type { SedgeError } from '../errors.ts'
+import { SedgeError } from '../errors.ts'
 import { kernelModule } from '../kernel/kernel.ts'
 import { Background } from './background.ts'
 import type {
@@ -239,7 +239,8 @@ export class Engine implements EngineLike {
     const store = this.#store
     let failure: SedgeError | undefined
     try {
-      if (store.manifest !== undefined && store.state !== 'failed') await this.#closeWriting()
+      if (store.state === 'failed') await this.#closeFailed()
+      else if (store.manifest !== undefined) await this.#closeWriting()
     } catch (error) {
       failure = asSedgeError(error)
     }
@@ -271,6 +272,19 @@ export class Engine implements EngineLike {
     }))
     this.#keepSequence()
     store.manifest?.writeClosed(segments)
+  }
+
+  /** Leaves on disk what was accepted before the failure, without a statement. Rejects where that is not so, or not known. */
+  async #closeFailed(): Promise<void> {
+    const store = this.#store
+    this.#background.stop()
+    await this.#writer.settle()
+    try {
+      await store.chain.syncAsync()
+    } catch (cause) {
+      const what = 'the store has failed, and whether all that was written is on disk is unknown'
+      throw new SedgeError('FAILED', what, { cause, outcome: 'unknown' })
+    }
   }
 
   /** Whether the next open can replay the log in no time. */

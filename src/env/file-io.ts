@@ -3,7 +3,7 @@
  * the operating system into a `SedgeError` [ENV-5, ENV-6].
  */
 import { SedgeError } from '../errors.ts'
-import type { File, FileSystem } from './file-system.ts'
+import type { File, FileStatus, FileSystem } from './file-system.ts'
 
 /** Codes that mean "no room": the state is left when space returns. */
 const NO_SPACE: readonly string[] = ['ENOSPC', 'EDQUOT', 'EFBIG']
@@ -37,6 +37,15 @@ export function closeQuietly(file: File | undefined): void {
     file?.close()
   } catch {
     // The descriptor is gone all the same.
+  }
+}
+
+/** What there is at a path, `undefined` for nothing. Throws `IO`. */
+export function statusOf(fs: FileSystem, path: string): FileStatus | undefined {
+  try {
+    return fs.status(path)
+  } catch (error) {
+    throw ioError(error, 'cannot look at', path)
   }
 }
 

@@ -7,7 +7,7 @@
  *
  * Call protocol: new (append | appendChunks | write | sync)* seal? close. After `fail` nothing may be appended.
  */
-import { closeQuietly, writeFully } from '../env/file-io.ts'
+import { closeQuietly, readFully, systemError, writeFully } from '../env/file-io.ts'
 import type { File, FileSystem } from '../env/file-system.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import {
@@ -24,6 +24,9 @@ export interface SegmentPaths {
   readonly log: string
   readonly values: string
 }
+
+/** Values are written again in pieces of this size. */
+const REWRITE_BYTES = 1024 * 1024
 
 export class SegmentWriter {
   readonly number: number
@@ -43,6 +46,7 @@ export class SegmentWriter {
   #sealed = false
   #closed = false
   #syncing = 0
+  #failure: Error | undefined
 
   /** Creates the files. `charge` is the sum of 56 + key + inline value that the segment must hold. */
   constructor(
@@ -183,9 +187,14 @@ export class SegmentWriter {
   /** Makes what has been written durable, file names included. Blocks. */
   sync(): void {
     const { written, values } = this.#begin()
-    if (this.#valueSynced < values) this.#values?.sync()
-    if (this.#synced < written) this.#log.sync()
-    this.#end(written, values)
+    try {
+      if (this.#syncing > 0) this.#writeAgain(written, values)
+      if (this.#valueSynced < values) this.#values?.sync()
+      if (this.#synced < written) this.#log.sync()
+      this.#end(written, values)
+    } catch (error) {
+      throw this.#broken(error)
+    }
   }
 
   /** The same without blocking. A segment that is closed meanwhile has become a table, which is durable. */
@@ -197,13 +206,38 @@ export class SegmentWriter {
       if (this.#valueSynced < values) await this.#values?.syncAsync()
       if (this.#synced < written) await this.#log.syncAsync()
       this.#end(written, values)
+    } catch (error) {
+      throw this.#broken(error)
     } finally {
       this.#syncing--
       if (this.#closed && this.#syncing === 0) this.#closeFiles()
     }
   }
 
+  /**
+   * The system tells of a failure once, and takes what it lost for written from then on. A sync in flight may hear of it
+   * instead of the one that is about to begin, which would then succeed without the bytes.
+   */
+  #writeAgain(written: number, values: number): void {
+    writeFully(this.#log, this.memtable.bytes(this.#synced, written), this.#synced)
+    const piece = new Uint8Array(Math.min(REWRITE_BYTES, values - this.#valueSynced))
+    for (let at = this.#valueSynced; at < values; at += piece.length) {
+      const rest = piece.subarray(0, Math.min(piece.length, values - at))
+      if (this.#values === undefined || readFully(this.#values, rest, at) < rest.length) {
+        throw systemError('EIO', 'the value file is too short')
+      }
+      writeFully(this.#values, rest, at)
+    }
+  }
+
+  /** After a sync has failed the system may take what it lost for written: no later sync means anything. */
+  #broken(cause: unknown): Error {
+    this.#failure ??= cause instanceof Error ? cause : new Error('a sync failed', { cause })
+    return this.#failure
+  }
+
   #begin(): { written: number; values: number } {
+    if (this.#failure !== undefined) throw this.#failure
     return { written: this.#written, values: this.#valueWritten }
   }
 

@@ -112,7 +112,7 @@ export class TableFiles implements BlockSource {
     const table = this.#at(address)
     const file = this.#file(table)
     const { size, number } = table.description
-    const actual = file.size()
+    const actual = this.#sizeOf(table, file)
     if (actual !== size || size < TABLE_HEADER_BYTES + TABLE_FOOTER_BYTES) {
       throw corruption(table.name, undefined, 'the file has the wrong size', {
         expected: size,
@@ -213,6 +213,14 @@ export class TableFiles implements BlockSource {
     const target = new Uint8Array(length)
     this.#readInto(table, file, target, position)
     return target
+  }
+
+  #sizeOf(table: OpenTable, file: File): number {
+    try {
+      return file.size()
+    } catch (error) {
+      throw ioError(error, 'cannot read', table.name)
+    }
   }
 
   #readInto(table: OpenTable, file: File, target: Uint8Array, position: number): void {

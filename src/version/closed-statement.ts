@@ -5,7 +5,7 @@
  *     magic, store id (16), epoch, manifest, manifest length (8 each), segments u32, zero u32,
  *     (segment number, log length, value-file length: 8 each)*, checksum u64
  */
-import { ioError, readFully, writeFully } from '../env/file-io.ts'
+import { ioError, readFully, statusOf, writeFully } from '../env/file-io.ts'
 import type { FileSystem } from '../env/file-system.ts'
 import { corruption } from '../errors.ts'
 import { concat, encodeUtf8, equalBytes } from '../util/bytes.ts'
@@ -105,7 +105,7 @@ export function readClosed(
 }
 
 function readClosedBytes(fs: FileSystem, path: string): Uint8Array | undefined {
-  const status = fs.status(path)
+  const status = statusOf(fs, path)
   if (status === undefined) return undefined
   const isPossible = status.size <= FIXED_BYTES + SEGMENT_BYTES * SEGMENTS_MAX
   if (status.kind !== 'file' || !isPossible) {

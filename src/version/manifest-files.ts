@@ -4,7 +4,7 @@
  *
  *     open: claimEpoch, writeManifest, install        rotation: writeManifest, install
  */
-import { errorCode, ioError, writeFully } from '../env/file-io.ts'
+import { errorCode, ioError, statusOf, writeFully } from '../env/file-io.ts'
 import type { File, FileSystem } from '../env/file-system.ts'
 import { assert } from '../util/assert.ts'
 import { manifestFileName, markerFileName, parseFileName } from './file-names.ts'
@@ -65,7 +65,7 @@ function isUnchanged(
   expected: readonly Marker[],
   recovered: Recovered,
 ): boolean {
-  const size = fs.status(`${directory}/${manifestFileName(recovered.manifestNumber)}`)?.size
+  const size = statusOf(fs, `${directory}/${manifestFileName(recovered.manifestNumber)}`)?.size
   if (size !== recovered.length + recovered.tornTailBytes) return false
   return isSameList(listMarkers(fs, directory), expected)
 }

@@ -4,7 +4,7 @@
  *
  *     list -> newest valid marker -> its manifest -> header, snapshot, edits -> state
  */
-import { ioError, readFully } from '../env/file-io.ts'
+import { ioError, readFully, statusOf } from '../env/file-io.ts'
 import type { File, FileSystem } from '../env/file-system.ts'
 import { corruption, SedgeError } from '../errors.ts'
 import { equalBytes } from '../util/bytes.ts'
@@ -65,7 +65,7 @@ interface LoadedManifest {
  * Throws `CORRUPTION`, `FORMAT`, `IO`, or `LOCKED` when somebody keeps changing the store.
  */
 export function recoverManifest(fs: FileSystem, directory: string): Recovered | undefined {
-  if (fs.status(directory) === undefined) return undefined
+  if (statusOf(fs, directory) === undefined) return undefined
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     const markers = listMarkers(fs, directory)
     try {
@@ -295,7 +295,7 @@ function readStart(fs: FileSystem, directory: string, name: string, limit: numbe
 /** Opens a file that must be there for the time of `action`. */
 function reading<T>(fs: FileSystem, directory: string, name: string, action: (file: File) => T): T {
   const path = `${directory}/${name}`
-  const status = fs.status(path)
+  const status = statusOf(fs, path)
   if (status === undefined) throw corruption(name, undefined, 'the file is missing')
   if (status.kind !== 'file') throw corruption(name, undefined, 'this is not a regular file')
   try {

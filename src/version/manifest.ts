@@ -4,7 +4,7 @@
  * Call protocol: (create | recover takeOver) (append | allocateNumber | isFenced)* writeClosed? close.
  * All calls are synchronous and durable when they return.
  */
-import { errorCode, ioError, isNoSpace, writeFully } from '../env/file-io.ts'
+import { errorCode, ioError, isNoSpace, statusOf, writeFully } from '../env/file-io.ts'
 import type { File, FileSystem } from '../env/file-system.ts'
 import { SedgeError } from '../errors.ts'
 import { type ClosedSegment, removeClosed, writeClosed } from './closed-statement.ts'
@@ -96,7 +96,7 @@ export class Manifest {
    * damaged one, `LOCKED` when another process is making one at this moment, `IO`, `FULL`.
    */
   static create(fs: FileSystem, directory: string, options: CreateOptions): Manifest {
-    const left = fs.status(directory) === undefined ? [] : listMarkers(fs, directory)
+    const left = statusOf(fs, directory) === undefined ? [] : listMarkers(fs, directory)
     if (recoverManifest(fs, directory) !== undefined) {
       throw new SedgeError('EXISTS', 'the directory holds a store already')
     }

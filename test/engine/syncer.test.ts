@@ -1,5 +1,11 @@
 import { expect } from 'chai'
-import { type File, type FileSystem, MemoryFileSystem, open } from '../../src/index.ts'
+import {
+  type Database,
+  type File,
+  type FileSystem,
+  MemoryFileSystem,
+  open,
+} from '../../src/index.ts'
 
 interface CountingFileSystem {
   readonly fs: FileSystem
@@ -74,6 +80,13 @@ function countingFileSystem(): CountingFileSystem {
   }
 }
 
+/** A store whose log may not be on disk closes, and says so. */
+async function closeFailed(db: Database<string, string>): Promise<void> {
+  const error = await db.close().catch((reason: unknown) => reason)
+  expect(error).to.include({ code: 'FAILED', outcome: 'unknown' })
+  expect(db.stats().state).to.equal('closed')
+}
+
 describe('engine/syncer', () => {
   it('syncs once for all who wait [DUR-2, DUR-4]', async () => {
     const { fs, syncs } = countingFileSystem()
@@ -103,7 +116,22 @@ describe('engine/syncer', () => {
     expect(() => db.putSync('later', 'v'))
       .to.throw()
       .with.property('code', 'FAILED')
-    await db.close()
+    await closeFailed(db)
+  })
+
+  it('does not claim at close that all is on disk after a sync that failed, and closes all the same [DUR-7, DUR-10]', async () => {
+    const { fs, fail, syncs } = countingFileSystem()
+    const db = await open('/store', { fs })
+    await db.put('accepted', 'v')
+    fail()
+    await db.put('k', 'v', { sync: true }).catch(() => undefined)
+    fail(false)
+    const before = syncs()
+    await closeFailed(db)
+    expect(syncs(), 'of a file whose sync has failed').to.equal(before)
+    const again = await open('/store', { fs })
+    expect(await again.get('accepted')).to.equal('v')
+    await again.close()
   })
 
   it('rejects with an unknown outcome whoever waits for the next sync, too [DUR-10]', async () => {
@@ -124,7 +152,7 @@ describe('engine/syncer', () => {
     const sync = await db.sync().catch((reason: unknown) => reason)
     expect(sync).to.have.property('code', 'FAILED')
     expect(db.getSync('second')).to.equal('v')
-    await db.close()
+    await closeFailed(db)
   })
 
   it('acknowledges nothing when another sync has heard of the failure meanwhile [DUR-10]', async () => {
@@ -140,7 +168,7 @@ describe('engine/syncer', () => {
     release()
     const error = await waiting.catch((reason: unknown) => reason)
     expect(error).to.have.property('outcome', 'unknown')
-    await db.close()
+    await closeFailed(db)
   })
 
   it('acknowledges those whose frames are written when a later write fails [DUR-9, DUR-10]', async () => {

@@ -8,12 +8,14 @@ import {
   parentPath,
   readFile,
   readFully,
+  statusOf,
   systemError,
   writeFully,
 } from '../../src/env/file-io.ts'
 import type { File } from '../../src/env/file-system.ts'
 import { MemoryFileSystem } from '../../src/env/memory-file-system.ts'
 import { SedgeError } from '../../src/errors.ts'
+import { faultFileSystem } from '../support/fault-file-system.ts'
 
 /** A file that reads and writes at most `most` bytes a call. */
 function shortFile(file: File, most: number): File {
@@ -65,6 +67,16 @@ describe('env/file-io', () => {
     expect(() => readFile(fs, 'b'))
       .to.throw()
       .with.property('code', 'ENOENT')
+  })
+
+  it('says what there is at a path, and that it cannot be seen [ENV-6]', () => {
+    const fs = new MemoryFileSystem()
+    fs.makeDirectory('/some')
+    expect(statusOf(fs, '/some')?.kind).to.equal('directory')
+    expect(statusOf(fs, '/none')).to.equal(undefined)
+    const failing = faultFileSystem(fs, () => 'EACCES')
+    const look = (): unknown => statusOf(failing, '/some/file')
+    expect(look).to.throw('cannot look at file: EACCES').with.property('code', 'IO')
   })
 
   it('tells a full disk from other failures [ENV-6]', () => {

@@ -4,8 +4,8 @@
  *     case = moment × policies + policy, the moments of all workloads in a row
  */
 import { seededRandom } from '../support/seed.ts'
+import { checkImage } from '../support/store-oracle.ts'
 import type { Dimension, Run } from './dimension.ts'
-import { checkImage } from './oracle.ts'
 import { type Cut, cutsOf, POLICIES, type Recording, record } from './recording.ts'
 import { WORKLOADS } from './workloads.ts'
 

@@ -4,6 +4,7 @@ import { bitFlips, truncations } from './damage.ts'
 import { decoderInputs } from './decoders.ts'
 import type { Dimension } from './dimension.ts'
 import { interleavings } from './interleavings.ts'
+import { ioErrors } from './io-errors.ts'
 import { kills } from './kills.ts'
 import { lockHolders, lockRaces } from './locks.ts'
 import { nestedCrashes } from './nested-crashes.ts'
@@ -11,6 +12,7 @@ import { nestedCrashes } from './nested-crashes.ts'
 export const DIMENSIONS: readonly Dimension[] = [
   crashImages,
   nestedCrashes,
+  ioErrors,
   bitFlips,
   truncations,
   interleavings,

@@ -14,6 +14,7 @@ import {
 } from '../support/journal-file-system.ts'
 import { type Random, seededRandom } from '../support/seed.ts'
 import type { StoreModel } from '../support/store-model.ts'
+import type { Bounds } from '../support/store-oracle.ts'
 import { type Note, STORE, storeOptions, Workload } from '../support/store-workload.ts'
 import { virtualTime } from '../support/virtual-time.ts'
 import type { NamedWorkload } from './workloads.ts'
@@ -25,12 +26,6 @@ export interface Recording {
   /** The first entry that is of interest. */
   readonly first: number
   readonly model: StoreModel
-}
-
-/** How many commits a store may hold. */
-export interface Bounds {
-  readonly least: number
-  readonly most: number
 }
 
 export const POLICIES = [

@@ -13,6 +13,7 @@ import {
   type Frame,
   segmentIdentity,
 } from '../reference/log-segment.ts'
+import { CrashFileSystem } from '../support/crash-file-system.ts'
 import { bytesOf, look } from '../support/entries.ts'
 import { faultFileSystem } from '../support/fault-file-system.ts'
 import { createKernel, HASH_SEED } from '../support/kernel.ts'
@@ -189,7 +190,7 @@ describe('log/segment-writer', () => {
     expect(segment.isSynced).to.equal(true)
   })
 
-  it('claims nothing of a sync that failed', () => {
+  it('claims nothing after a sync that failed, and does not try again [DUR-10]', async () => {
     for (const call of [`sync /${PATHS.values}`, `sync /${PATHS.log}`, 'syncDirectory ']) {
       memory = new MemoryFileSystem()
       const segment = writer()
@@ -200,8 +201,11 @@ describe('log/segment-writer', () => {
       expect(() => segment.sync(), call).to.throw('EIO')
       expect(segment).to.include({ synced: 0, isSynced: false })
       failing = undefined
-      segment.sync()
-      expect(segment.isSynced).to.equal(true)
+      calls.length = 0
+      expect(() => segment.sync(), call).to.throw('EIO')
+      expect(await segment.syncAsync().catch(String)).to.include('EIO')
+      expect(segment).to.include({ synced: 0, isSynced: false })
+      expect(calls).to.deep.equal([])
     }
   })
 
@@ -214,6 +218,37 @@ describe('log/segment-writer', () => {
     segment.write(undefined)
     await syncing
     expect(segment).to.include({ synced: written, isSynced: false })
+  })
+
+  it('writes again what a sync in flight may lose, before another sync counts for it [DUR-2, DUR-10]', async () => {
+    const crashing = new CrashFileSystem()
+    crashing.makeDirectory('store')
+    let release = (): void => undefined
+    const released = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    const inner = faultFileSystem(crashing, () => undefined)
+    const fs: FileSystem = {
+      ...inner,
+      open: (path, mode) => ({ ...inner.open(path, mode), syncAsync: () => released }),
+    }
+    const paths = { ...PATHS, directory: 'store' }
+    const segment = new SegmentWriter(kernel, fs, paths, HEADER, HASH_SEED, 4096)
+    segment.appendChunks(new Uint8Array(65_536).fill(7))
+    append(segment, entry(0))
+    segment.write(undefined)
+    const syncing = segment.syncAsync()
+    // What the sync in flight was to write is lost, and only it will hear of that.
+    for (const name of [PATHS.log, PATHS.values]) crashing.lose(`store/${name}`)
+    segment.sync()
+    expect(segment.isSynced).to.equal(true)
+    release()
+    await syncing
+    const image = crashing.image('lost')
+    for (const name of [PATHS.log, PATHS.values]) {
+      const path = `store/${name}`
+      expect(readFile(image, path), name).to.deep.equal(readFile(crashing, path))
+    }
   })
 
   it('keeps its files open until a sync in flight has ended', async () => {

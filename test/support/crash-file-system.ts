@@ -76,6 +76,14 @@ export class CrashFileSystem implements FileSystem {
     content.hasLost = true
   }
 
+  /** What another may do: what was written is gone from what reads show as well. */
+  revert(path: string): void {
+    const content = this.#live.get(path)
+    if (content === undefined) return
+    content.changes = []
+    content.live = content.durable
+  }
+
   open(path: string, mode: 'create' | 'read' | 'readwrite'): File {
     let content = this.#live.get(path)
     if (mode === 'create') {

@@ -7,15 +7,15 @@ import { systemError } from '../../src/env/file-io.ts'
 import type { File, FileSystem } from '../../src/env/file-system.ts'
 
 /**
- * Gets the name of a call (`'open create'` and `'open read'` for the two ways to open) and its path; returns an error code to fail it, or `'short'` to have a write, and
- * only that, take half of its bytes without a failure.
+ * Gets the name of a call (`'open create'`, `'open read'` and `'open readwrite'` for the ways to open) and its path; returns an error
+ * code to fail it, or `'short'` to have a read or a write, and only these, do with half of the bytes without a failure.
  */
 export type Fault = (call: string, path: string) => string | undefined
 
 export function faultFileSystem(inner: FileSystem, fault: Fault): FileSystem {
   const check = (call: string, path: string): boolean => {
     const code = fault(call, path)
-    if (code === 'short' && call === 'write') return true
+    if (code === 'short' && (call === 'write' || call === 'read')) return true
     if (code !== undefined && code !== 'short') throw systemError(code, `${call} fails`)
     return false
   }
@@ -24,12 +24,18 @@ export function faultFileSystem(inner: FileSystem, fault: Fault): FileSystem {
       check(`open ${mode}`, path)
       return faultFile(inner.open(path, mode), (call) => check(call, path))
     },
-    makeDirectory: (path) => inner.makeDirectory(path),
+    makeDirectory: (path) => {
+      check('makeDirectory', path)
+      return inner.makeDirectory(path)
+    },
     list: (path) => {
       check('list', path)
       return inner.list(path)
     },
-    status: (path) => inner.status(path),
+    status: (path) => {
+      check('status', path)
+      return inner.status(path)
+    },
     rename: (from, to) => {
       check('rename', from)
       inner.rename(from, to)
@@ -55,8 +61,8 @@ export function faultFileSystem(inner: FileSystem, fault: Fault): FileSystem {
 function faultFile(inner: File, check: (call: string) => boolean): File {
   return {
     read: (target, position) => {
-      check('read')
-      return inner.read(target, position)
+      const isShort = check('read') && target.length > 1
+      return inner.read(isShort ? target.subarray(0, target.length >> 1) : target, position)
     },
     write: (source, position) => {
       const half = source.subarray(0, source.length >> 1)
@@ -79,7 +85,10 @@ function faultFile(inner: File, check: (call: string) => boolean): File {
       check('truncate')
       inner.truncate(size)
     },
-    size: () => inner.size(),
+    size: () => {
+      check('size')
+      return inner.size()
+    },
     close: () => {
       check('close')
       inner.close()

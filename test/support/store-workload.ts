@@ -8,7 +8,7 @@
 import type { EnvironmentOverrides } from '../../src/env/environment.ts'
 import { type Database, type OpenOptions, open } from '../../src/index.ts'
 import { type Random, seededRandom } from './seed.ts'
-import { type Change, StoreModel } from './store-model.ts'
+import { type Change, readStore, StoreModel } from './store-model.ts'
 import { openAt } from './virtual-time.ts'
 
 export const STORE = 'store'
@@ -230,6 +230,11 @@ export class Workload {
     if (!this.isOpen) return
     const last = this.model.length
     if (await this.#attempt(call)) this.#note(last, 'disk')
+  }
+
+  /** Reads everything in every way. */
+  async read(): Promise<void> {
+    if (this.isOpen) await this.#attempt(() => readStore(this.db, this.model.keys))
   }
 
   /** Deletes half of the keys, fewer than `clear` takes in one batch. */

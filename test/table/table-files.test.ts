@@ -159,7 +159,7 @@ describe('table/table-files', () => {
 
   it('does not take a disk that fails for a damaged table', () => {
     const files = filesOf()
-    for (const call of ['open read', 'read']) {
+    for (const call of ['open read', 'size', 'read']) {
       fault = (what) => (what === call ? 'EIO' : undefined)
       const error = thrownBy(() => find(files, 3, 'key 0000'))
       expect(error, call).to.include({ code: 'IO', file: '000003.sst' })

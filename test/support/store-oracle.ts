@@ -3,11 +3,17 @@
  * directions and gets agree; it takes writes, flushes and compacts; it closes, opens again with all of that, verifies, and its
  * directory holds what belongs to it and nothing else.
  */
-import { type Database, type MemoryFileSystem, type OpenOptions, open } from '../../src/index.ts'
-import type { Random } from '../support/seed.ts'
-import { assertSame, readStore, type StoreModel } from '../support/store-model.ts'
-import { STORE, storeOptions } from '../support/store-workload.ts'
-import type { Bounds } from './recording.ts'
+import type { FileSystem } from '../../src/env/file-system.ts'
+import { type Database, type OpenOptions, open } from '../../src/index.ts'
+import type { Random } from './seed.ts'
+import { assertSame, readStore, type StoreModel } from './store-model.ts'
+import { STORE, storeOptions } from './store-workload.ts'
+
+/** How many commits a store may hold. */
+export interface Bounds {
+  readonly least: number
+  readonly most: number
+}
 
 type Options = OpenOptions<'utf8', 'utf8'>
 
@@ -15,7 +21,7 @@ const WRITES = 50
 
 /** Returns how many commits the store was found to hold. */
 export async function checkImage(
-  fs: MemoryFileSystem,
+  fs: FileSystem,
   model: StoreModel,
   { least, most }: Bounds,
   random: Random,
@@ -66,7 +72,7 @@ async function use(
 }
 
 /** Closes the store, which must verify, and looks at what it leaves in its directory. */
-async function checkFiles(db: Database<string, string>, fs: MemoryFileSystem): Promise<void> {
+async function checkFiles(db: Database<string, string>, fs: FileSystem): Promise<void> {
   const { problems, tables, logSegments } = await db.verify()
   for (const problem of problems) throw new Error('verify finds a problem', { cause: problem })
   await db.close()

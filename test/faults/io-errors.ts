@@ -1,0 +1,56 @@
+/**
+ * Every call that a store makes to the file system fails, in every way in which calls fail, once and from then on.
+ *
+ *     case = call × faults × 2, the calls of all lives in a row
+ */
+import { LIVES, NO_FAULT, runFaulty } from '../support/faulty-life.ts'
+import type { Dimension } from './dimension.ts'
+
+const CODES = [
+  ...['EIO', 'ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'EACCES'],
+  ...['EPERM', 'EROFS', 'EINTR', 'EAGAIN', 'ENOENT', 'EBUSY'],
+]
+const FAULTS = [...CODES, 'short', 'lost', 'reverted']
+
+export const ioErrors: Dimension = {
+  name: 'io-errors',
+  ids: 'A10, A11, E1-E4, E6, E8-E10, R4, R6',
+  title: 'whatever call fails, however, every promise settles with a typed error and is kept',
+  unit: 'faults',
+  floor: 35_000,
+  cases: 45_000,
+  seconds: 180,
+  async run(run) {
+    let index = 0
+    for (const name of Object.keys(LIVES)) {
+      const { calls } = await runFaulty(name, NO_FAULT, run.seed)
+      for (const [at, call] of calls.entries()) {
+        for (const code of FAULTS) {
+          for (const isSticky of [false, true]) {
+            if (run.isOver) return
+            const fault = { call: at + 1, code, isSticky }
+            if (canMeet(call, code)) await run.check(index, () => told(name, fault, run.seed))
+            index++
+          }
+        }
+      }
+    }
+  },
+}
+
+function canMeet(call: string, code: string): boolean {
+  if (code === 'short') return call === 'write' || call === 'read'
+  return CODES.includes(code) || call === 'sync'
+}
+
+async function told(
+  name: string,
+  fault: Parameters<typeof runFaulty>[1],
+  seed: number,
+): Promise<void> {
+  try {
+    await runFaulty(name, fault, seed)
+  } catch (cause) {
+    throw new Error(`${name}, ${JSON.stringify(fault)}`, { cause })
+  }
+}
