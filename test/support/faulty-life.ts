@@ -207,7 +207,7 @@ class Run {
 
   #fail(call: string, path: string, code: string): string | undefined {
     // Those who have begun another sync in this very moment could not know.
-    if (call === 'sync') {
+    if (call === 'sync' && code !== 'short') {
       const opening = this.#openings
       setImmediate(() => opening === this.#openings && this.#unsynced.add(path))
     }
