@@ -8,6 +8,7 @@ import { ioErrors } from './io-errors.ts'
 import { kills } from './kills.ts'
 import { lockHolders, lockRaces } from './locks.ts'
 import { nestedCrashes } from './nested-crashes.ts'
+import { statements } from './statements.ts'
 
 export const DIMENSIONS: readonly Dimension[] = [
   crashImages,
@@ -15,6 +16,7 @@ export const DIMENSIONS: readonly Dimension[] = [
   ioErrors,
   bitFlips,
   truncations,
+  statements,
   interleavings,
   decoderInputs,
   kills,
