@@ -11,11 +11,13 @@ export const USAGE = `npm run test:faults -- [options]
   --seed N          where all randomness starts; from the clock, or SEDGE_SEED
   --case K          only this case, of the dimension named by --only
   --processes N     so many at a time; 2, or 1 on a single core
+  --write-docs      puts the counts of a full run that failed at nothing into docs/reliability.md
   --list            the dimensions, and nothing is run`
 
 export interface Arguments extends Request {
   readonly soakHours: number
   readonly isList: boolean
+  readonly isWriting: boolean
 }
 
 /** Throws a `RangeError` that says what is wrong. */
@@ -45,11 +47,12 @@ export function parseArguments(words: readonly string[], names: readonly string[
     processes: Math.max(1, number('--processes', Math.min(2, cpus().length))),
     soakHours: number('--soak', 0),
     isList: given.has('--list'),
+    isWriting: given.has('--write-docs'),
   }
 }
 
 const VALUED = ['--seconds', '--soak', '--only', '--seed', '--case', '--processes']
-const FLAGS = ['--quick', '--list']
+const FLAGS = ['--quick', '--list', '--write-docs']
 
 function modeOf(given: ReadonlyMap<string, string>): Request['mode'] {
   if (given.has('--case')) return 'case'

@@ -2,6 +2,7 @@
 import { expect } from 'chai'
 import { parseArguments } from './arguments.ts'
 import { CaseRun, type Failure } from './case-run.ts'
+import { withCounts } from './counts-page.ts'
 import type { Dimension } from './dimension.ts'
 import { DIMENSIONS } from './dimensions.ts'
 import { chooser, planOf, type Shard } from './plan.ts'
@@ -89,6 +90,16 @@ describe('faults/frame', () => {
       expect(name).to.match(/^[a-z-]+$/)
       expect(Math.min(floor, seconds)).to.be.greaterThan(0)
     }
+  })
+
+  it('puts counts into a page, and leaves those of others', () => {
+    const page = 'a\n<!-- counts -->\n<!-- end -->\nb\n'
+    const one = withCounts(page, [large, small], [{ dimension: small, count: 1234 }])
+    expect(one).to.include('| `small` |  | A1 | 1,234 cases | 30 |')
+    const both = withCounts(one, [large, small], [{ dimension: large, count: 1 }])
+    expect(both.split('\n').slice(4, 6).join()).to.match(/^\| `large` .*\| `small` .* 1,234 /)
+    expect(both).to.match(/^a\n.*\nb\n$/s)
+    expect(() => withCounts('none', [], [])).to.throw('<!-- counts -->')
   })
 
   it('refuses what it does not know', () => {

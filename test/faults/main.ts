@@ -4,8 +4,11 @@
  *
  *     npm run test:faults -- --help
  */
+import { writeFileSync } from 'node:fs'
+import { projectPath, projectText } from '../support/project.ts'
 import { type Arguments, parseArguments, USAGE } from './arguments.ts'
 import type { Failure } from './case-run.ts'
+import { type Counted, withCounts } from './counts-page.ts'
 import type { Dimension } from './dimension.ts'
 import { DIMENSIONS } from './dimensions.ts'
 import { planOf, type Request, type Shard } from './plan.ts'
@@ -29,7 +32,11 @@ async function main(words: readonly string[]): Promise<void> {
   const { only } = request
   const dimensions = DIMENSIONS.filter(({ name }) => only.length === 0 || only.includes(name))
   if (request.isList) return list(dimensions)
-  await (request.soakHours > 0 ? soak(dimensions, request) : once(dimensions, request))
+  if (request.soakHours > 0) await soak(dimensions, request)
+  else {
+    const counted = await once(dimensions, request)
+    if (request.isWriting && request.mode === 'full' && total.failed === 0) write(counted)
+  }
   console.log(`${total.passed} passed, ${total.failed} failed`)
   process.exitCode = total.failed > 0 ? 1 : 0
 }
@@ -52,7 +59,12 @@ async function soak(dimensions: readonly Dimension[], request: Arguments): Promi
   }
 }
 
-async function once(dimensions: readonly Dimension[], request: Request): Promise<void> {
+function write(counted: readonly Counted[]): void {
+  const path = projectPath('docs/reliability.md')
+  writeFileSync(path, withCounts(projectText('docs/reliability.md'), DIMENSIONS, counted))
+}
+
+async function once(dimensions: readonly Dimension[], request: Request): Promise<Counted[]> {
   const start = performance.now()
   const shards = planOf(dimensions, request)
   const tallies = new Map<string, Tally>()
@@ -76,6 +88,7 @@ async function once(dimensions: readonly Dimension[], request: Request): Promise
     },
   )
   console.log(`in ${Math.round((performance.now() - start) / 1000)} s`)
+  return [...tallies.values()]
 }
 
 function tell({ name, seed }: Shard, { index, message }: Failure): void {
