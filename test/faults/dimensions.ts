@@ -7,6 +7,7 @@ import { interleavings } from './interleavings.ts'
 import { ioErrors } from './io-errors.ts'
 import { kills } from './kills.ts'
 import { lockHolders, lockRaces } from './locks.ts'
+import { modelOperations } from './model.ts'
 import { nestedCrashes } from './nested-crashes.ts'
 import { statements } from './statements.ts'
 
@@ -19,6 +20,7 @@ export const DIMENSIONS: readonly Dimension[] = [
   statements,
   interleavings,
   decoderInputs,
+  modelOperations,
   kills,
   lockRaces,
   lockHolders,

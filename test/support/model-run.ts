@@ -16,7 +16,14 @@ import { tempDirectory } from './temp.ts'
 
 export type StoreOptions = Pick<
   OpenOptions,
-  'compression' | 'bloomBitsPerKey' | 'maxLevels' | 'durability' | 'memtableSize' | 'workers'
+  | 'compression'
+  | 'bloomBitsPerKey'
+  | 'maxLevels'
+  | 'durability'
+  | 'memtableSize'
+  | 'cacheSize'
+  | 'recovery'
+  | 'workers'
 >
 
 export interface ModelRun {
@@ -43,6 +50,25 @@ export const OPTION_SETS: readonly StoreOptions[] = [
   { compression: 'none', bloomBitsPerKey: 10, maxLevels: 3, durability: 'process' },
   { compression: 'lz4', bloomBitsPerKey: 1, maxLevels: 2, durability: 'disk' },
 ]
+
+const BLOOM_BITS = [10, 0, 1, 20] as const
+const LEVELS = [7, 2, 3, 12] as const
+const LEVELS_OF_DURABILITY = ['process', 'none', 'disk'] as const
+const SIZES = [64 * KIB, 256 * KIB, KIB * KIB] as const
+const MODES = ['tail', 'strict', 'pointInTime'] as const
+
+/** Thirty of them, all different: neighbours differ in most things. */
+export function manyOptionSets(): StoreOptions[] {
+  return Array.from({ length: 30 }, (_, i) => ({
+    compression: i % 2 === 0 ? 'lz4' : 'none',
+    bloomBitsPerKey: BLOOM_BITS[i % 4]!,
+    maxLevels: LEVELS[Math.floor(i / 2) % 4]!,
+    durability: LEVELS_OF_DURABILITY[i % 3]!,
+    memtableSize: SIZES[Math.floor(i / 3) % 3]!,
+    cacheSize: i % 5 === 0 ? 8 * CACHE_SIZE : CACHE_SIZE,
+    recovery: MODES[Math.floor(i / 5) % 3]!,
+  }))
+}
 
 /** How many operations a reduction may run, in all, and for how long. */
 const REDUCE_MS = 20_000
