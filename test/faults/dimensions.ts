@@ -9,6 +9,7 @@ import { kills } from './kills.ts'
 import { lockHolders, lockRaces } from './locks.ts'
 import { modelOperations } from './model.ts'
 import { nestedCrashes } from './nested-crashes.ts'
+import { pressure } from './pressure.ts'
 import { statements } from './statements.ts'
 
 export const DIMENSIONS: readonly Dimension[] = [
@@ -22,6 +23,7 @@ export const DIMENSIONS: readonly Dimension[] = [
   decoderInputs,
   modelOperations,
   kills,
+  pressure,
   lockRaces,
   lockHolders,
 ]
