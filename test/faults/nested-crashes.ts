@@ -40,7 +40,8 @@ export const nestedCrashes: Dimension = {
   },
 }
 
-async function checkRecovery(recording: Recording, cut: Cut, random: Random): Promise<void> {
+/** Cuts recoveries off, and expects what the first would have shown. */
+export async function checkRecovery(recording: Recording, cut: Cut, random: Random): Promise<void> {
   const { model, options, workload } = recording
   const name = random.pick(POLICIES)
   const depth = random.int(1, DEPTH_MAX)
