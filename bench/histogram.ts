@@ -25,6 +25,12 @@ export class Histogram {
     this.#counts[bucketOf(ns)]!++
   }
 
+  clear(): void {
+    this.#counts.fill(0)
+    this.#count = 0
+    this.#max = 0
+  }
+
   /** `undefined` when nothing was recorded. */
   percentiles(): Percentiles | undefined {
     if (this.#count === 0) return undefined

@@ -7,13 +7,15 @@
  *     SEDGE_BENCH_SMOKE=1 npm run bench  everything once, on tiny inputs
  *
  * For stores: --quick, --engines a,b, --workloads a,b, --entries 1000000, --rounds 5, --shape digits:16:100,
- * --cache 256 (MiB), --directory <where stores are made>, --json <file>, --metric time, settled or cpu.
+ * --cache 256 (MiB), --directory <where stores are made>, --metric time, settled or cpu; --json <file>, --html <file>,
+ * --docs for where results go besides the terminal, --report <file.jsonl> to report earlier ones again.
  */
 import { arch, cpus, platform, tmpdir } from 'node:os'
 import { parseArgs } from 'node:util'
 import { seededRandom } from '../test/support/seed.ts'
 import { benchCodecs } from './codecs.ts'
-import { benchStores, type DriverOptions } from './driver.ts'
+import { benchStores, type DriverOptions, report } from './driver.ts'
+import { readResults } from './results.ts'
 import { SEED, type Settings, SMOKE, sized } from './settings.ts'
 import { parseShape } from './shapes.ts'
 import { metricOf } from './statistics.ts'
@@ -32,9 +34,12 @@ const { values, positionals } = parseArgs({
     entries: { type: 'string' },
     rounds: { type: 'string' },
     shape: { type: 'string', default: 'db_bench' },
-    cache: { type: 'string', default: '256' },
+    cache: { type: 'string' },
     directory: { type: 'string', default: tmpdir() },
     json: { type: 'string' },
+    html: { type: 'string' },
+    docs: { type: 'boolean', default: false },
+    report: { type: 'string' },
     metric: { type: 'string', default: 'time' },
   },
 })
@@ -45,27 +50,38 @@ const BENCHES: Readonly<Record<string, () => void | Promise<void>>> = {
   store: () => benchStores(driverOptions(), settings()),
 }
 
+/** Results of a comparison are kept beside what the build makes. */
 function driverOptions(): DriverOptions {
+  const args = process.argv.slice(2).filter((arg) => arg !== '--compare')
+  const script = values.compare ? 'bench:compare' : 'bench'
   return {
     engines: values.engines?.split(','),
     workloads: values.workloads?.split(',').map(workloadOf) ?? WORKLOADS,
     isCompared: values.compare,
-    jsonFile: values.json,
     metric: metricOf(values.metric),
+    jsonFile: values.json ?? (values.compare ? 'build/bench.jsonl' : undefined),
+    htmlFile: values.html ?? (values.compare ? 'build/bench.html' : undefined),
+    isDocumented: values.docs,
+    command: ['npm', 'run', script, ...(args.length > 0 ? ['--', ...args] : [])].join(' '),
   }
 }
 
 function settings(): Settings {
   const isQuick = values.quick || !values.compare
+  const shape = parseShape(values.shape)
+  const entries = whole('entries', values.entries ?? sized(isQuick ? 200_000 : 1_000_000, 2000))
+  // Twice the data, with room for what an engine keeps besides.
+  const fitting = 32 + Math.ceil((2 * entries * (shape.keyBytes + shape.valueBytes)) / MIB)
   return {
-    entries: whole('entries', values.entries ?? sized(isQuick ? 200_000 : 1_000_000, 2000)),
+    entries,
     rounds: whole('rounds', values.rounds ?? sized(isQuick ? 1 : 5, 1)),
-    shape: parseShape(values.shape),
-    cacheBytes: whole('cache', values.cache) * MIB,
+    shape,
+    cacheBytes: whole('cache', values.cache ?? Math.min(fitting, 2047)) * MIB,
     writeBufferBytes: 64 * MIB,
     directory: values.directory,
     seed: SEED,
     warmMs: sized(isQuick ? 200 : 1000, 0),
+    processMsMax: isQuick ? 60_000 : 300_000,
   }
 }
 
@@ -75,16 +91,20 @@ function whole(name: string, text: string | number): number {
   return number
 }
 
-const asked = values.compare && positionals.length === 0 ? ['store'] : positionals
-for (const name of asked) {
-  if (!Object.hasOwn(BENCHES, name)) {
-    throw new RangeError(`there is no benchmark '${name}': ${Object.keys(BENCHES).join(', ')}`)
+async function runBenches(): Promise<void> {
+  const asked = values.compare && positionals.length === 0 ? ['store'] : positionals
+  for (const name of asked) {
+    if (!Object.hasOwn(BENCHES, name)) {
+      throw new RangeError(`there is no benchmark '${name}': ${Object.keys(BENCHES).join(', ')}`)
+    }
+  }
+  const processor = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}`
+  console.log(`Node ${process.version}, ${platform()} ${arch()}, ${processor}, seed ${SEED}`)
+  if (SMOKE) console.log('smoke: the times mean nothing')
+  for (const [name, run] of Object.entries(BENCHES)) {
+    if (asked.length === 0 || asked.includes(name)) await run()
   }
 }
 
-const processor = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}`
-console.log(`Node ${process.version}, ${platform()} ${arch()}, ${processor}, seed ${SEED}`)
-if (SMOKE) console.log('smoke: the times mean nothing')
-for (const [name, run] of Object.entries(BENCHES)) {
-  if (asked.length === 0 || asked.includes(name)) await run()
-}
+if (values.report !== undefined) await report(readResults(values.report), driverOptions())
+else await runBenches()

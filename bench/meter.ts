@@ -60,9 +60,14 @@ export class Meter {
       settledMs: Math.max(this.#ms, quietSince - this.#start),
       cpuSeconds: (user + system) / 1e6,
       bytesWritten: written === undefined ? undefined : written - (this.#written ?? 0),
-      delayP50Ms: this.#delay.percentile(50) / 1e6 - DELAY_RESOLUTION_MS,
-      delayP999Ms: this.#delay.percentile(99.9) / 1e6 - DELAY_RESOLUTION_MS,
+      delayP50Ms: this.#delayMs(50),
+      delayP999Ms: this.#delayMs(99.9),
     }
+  }
+
+  /** Beyond the interval at which the loop is looked at. */
+  #delayMs(percentile: number): number {
+    return Math.max(0, this.#delay.percentile(percentile) / 1e6 - DELAY_RESOLUTION_MS)
   }
 }
 

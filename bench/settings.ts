@@ -1,5 +1,6 @@
 /** What all benchmarks go by: how much they do, and the seed of everything random. */
 import type { Shape } from './shapes.ts'
+import type { Budget } from './workload.ts'
 
 /** `SEDGE_BENCH_SMOKE=1`: everything once, on tiny inputs, to see that it still runs. The times mean nothing then. */
 export const SMOKE: boolean = process.env['SEDGE_BENCH_SMOKE'] === '1'
@@ -13,18 +14,16 @@ export function sized(full: number, smoke: number): number {
 }
 
 /** What the driver of whole stores goes by. */
-export interface Settings {
+export interface Settings extends Budget {
   /** Entries of a loaded store. */
   readonly entries: number
   readonly rounds: number
   readonly shape: Shape
-  /** What each engine may cache. */
-  readonly cacheBytes: number
-  /** What each engine may hold of writes that are not yet in tables. */
-  readonly writeBufferBytes: number
   /** Where stores are made and removed again. */
   readonly directory: string
   readonly seed: number
   /** How long each process does its operations before the clock runs, at least. */
   readonly warmMs: number
+  /** A process that takes longer is stopped, and has no result. */
+  readonly processMsMax: number
 }

@@ -15,20 +15,38 @@ const RED = '\u001b[31m'
 const DIM = '\u001b[2m'
 const RESET = '\u001b[0m'
 
-interface Cell {
+export interface Cell {
   readonly text: string
   readonly colour?: string
 }
 
+/** A box of lines, with a row for each workload. */
 export function renderTable(
   workloads: readonly Workload[],
   engines: readonly string[],
   results: readonly (Summary | Gap)[],
   options: TableOptions,
 ): string {
-  const head = ['workload', ...engines, `best rival ÷ ${options.ours}`]
-  const rows = workloads.map(({ name }) => rowOf(name, engines, results, options))
-  return box(head, rows, options.isColoured)
+  const head = ['workload', ...engines, ratioTitle(options)]
+  return renderBox(head, resultRows(workloads, engines, results, options), options.isColoured)
+}
+
+export function ratioTitle({ ours }: TableOptions): string {
+  return `best rival ÷ ${ours}`
+}
+
+/** For each workload its name, a cell for each engine, and how the best rival compares. */
+export function resultRows(
+  workloads: readonly Workload[],
+  engines: readonly string[],
+  results: readonly (Summary | Gap)[],
+  options: TableOptions,
+): Cell[][] {
+  return workloads.map(({ name }) => rowOf(name, engines, results, options))
+}
+
+export function textsOf(row: readonly Cell[]): string[] {
+  return row.map(({ text }) => text)
 }
 
 function rowOf(
@@ -84,7 +102,7 @@ function digits(number: number): string {
   return number.toFixed(number >= 99.95 ? 0 : number >= 9.995 ? 1 : 2)
 }
 
-function box(
+export function renderBox(
   head: readonly string[],
   rows: readonly (readonly Cell[])[],
   colours: boolean,

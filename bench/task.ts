@@ -3,19 +3,23 @@ import type { Description } from './engine.ts'
 import type { Percentiles } from './histogram.ts'
 import type { Cost } from './meter.ts'
 import type { Shape } from './shapes.ts'
+import type { Budget } from './workload.ts'
 
-export interface Task {
-  /** The URL of the file of the engine; `undefined` for a process that only prepares, to know what that takes. */
+/**
+ * `empty` prepares and does nothing, to know what that takes; `load` fills the directory, and measures there if nothing
+ * would be left after the process; `measure` is told by its workloads what to begin with; `kill` fills the log and dies.
+ */
+export type Job = 'empty' | 'load' | 'measure' | 'kill'
+
+export interface Task extends Budget {
+  readonly job: Job
+  /** The URL of the file of the engine; none for `empty`. */
   readonly engine: string | undefined
-  /** Empty, or with a loaded store if the workloads begin with one. */
+  /** Empty, or with a store if the workloads begin with one. */
   readonly directory: string
-  /** True to load the store and to bring it into its best form, before the workloads. */
-  readonly load: boolean
   readonly workloads: readonly string[]
   readonly shape: Shape
   readonly entries: number
-  readonly cacheBytes: number
-  readonly writeBufferBytes: number
   readonly seed: number
   /** How long operations are done before the clock runs, at least. */
   readonly warmMs: number
@@ -31,6 +35,8 @@ export interface Outcome {
   readonly percentiles?: Percentiles | undefined
   /** Nanoseconds for one operation in the process's first ones, before anything was warm. */
   readonly coldNs?: number
+  /** Bytes of keys and values that were handed over. */
+  readonly givenBytes?: number
   /** Space in the directory after the store was closed, where it was. */
   readonly directoryBytes?: number
 }

@@ -3,8 +3,19 @@ import type { Engine, Level } from './engine.ts'
 import { Histogram } from './histogram.ts'
 import { Keys, type Shape, Values } from './shapes.ts'
 
-/** What the store holds when a workload begins: nothing, or all entries, settled and compacted. */
-export type Start = 'empty' | 'loaded'
+/**
+ * What there is when a workload begins: an open store with nothing in it, or with all entries, settled and compacted;
+ * or a directory with such a store that was closed, or with one whose process was killed while its log was full.
+ */
+export type Start = 'empty' | 'loaded' | 'closed' | 'killed'
+
+/** What each engine may use, in bytes. */
+export interface Budget {
+  /** For what it has read from its files. */
+  readonly cacheBytes: number
+  /** For writes that are not yet in tables. */
+  readonly writeBufferBytes: number
+}
 
 export interface Workload {
   readonly name: string
@@ -18,10 +29,16 @@ export interface Workload {
   readonly latencyOf: string
   /** True if it cannot do less than all its operations. */
   readonly isWhole?: boolean
+  /** Bytes of values, instead of those of the shape. */
+  readonly valueBytes?: number
+  /** The budget when it is not that of all: from the bytes of keys and values in a loaded store. */
+  budget?(dataBytes: number): Partial<Budget>
   /** How many operations, given the entries of a loaded store. */
   operations(entries: number): number
   /** False if the engine lacks what this needs. */
   fits(engine: Engine): boolean
+  /** What has to be done before the clock runs. */
+  prepare?(bench: Bench): unknown
   /** Does the operations and checks what they give. */
   run(bench: Bench): unknown
   /** Does some operations and records how long each took, where `run` has not. */
@@ -36,9 +53,28 @@ export interface Bench {
   /** Entries of the loaded store. */
   readonly entries: number
   readonly operations: number
-  /** One number below `entries` for each operation, in no order; every one once if `operations` is `entries`. */
+  /**
+   * An entry for each operation: with an empty store every number below `operations` once, else numbers below
+   * `entries`, some of them more than once. In no order.
+   */
   readonly order: Uint32Array
+  readonly seed: number
   readonly histogram: Histogram
+}
+
+export interface BenchNumbers {
+  readonly entries: number
+  readonly operations: number
+  readonly isEmpty: boolean
+  readonly seed: number
+}
+
+export function makeBench(engine: Engine, shape: Shape, numbers: BenchNumbers): Bench {
+  const { entries, operations, isEmpty, seed } = numbers
+  const order = isEmpty ? shuffled(operations, seed) : drawn(operations, entries, seed)
+  const values = new Values(shape, seed)
+  const histogram = new Histogram()
+  return { engine, keys: new Keys(shape), values, entries, operations, order, seed, histogram }
 }
 
 /** A generator of whole numbers below 2^32, the same for the same seed. */
@@ -53,12 +89,12 @@ export function generator(seed: number): () => number {
   }
 }
 
-/** The numbers below `entries` in no order. */
-export function shuffled(entries: number, seed: number): Uint32Array {
+/** The numbers below `count` in no order. */
+export function shuffled(count: number, seed: number): Uint32Array {
   const next = generator(seed)
-  const order = new Uint32Array(entries)
-  for (let i = 0; i < entries; i++) order[i] = i
-  for (let i = entries - 1; i > 0; i--) {
+  const order = new Uint32Array(count)
+  for (let i = 0; i < count; i++) order[i] = i
+  for (let i = count - 1; i > 0; i--) {
     const other = next() % (i + 1)
     const kept = order[i]!
     order[i] = order[other]!
@@ -67,22 +103,10 @@ export function shuffled(entries: number, seed: number): Uint32Array {
   return order
 }
 
-/** `count` numbers below `entries`, some of them more than once. */
-export function drawn(count: number, entries: number, seed: number): Uint32Array {
+/** `count` numbers below `limit`, some of them more than once. */
+export function drawn(count: number, limit: number, seed: number): Uint32Array {
   const next = generator(seed)
-  return Uint32Array.from({ length: count }, () => next() % entries)
-}
-
-export function makeBench(
-  engine: Engine,
-  shape: Shape,
-  numbers: { entries: number; operations: number; start: Start; seed: number },
-): Bench {
-  const { entries, operations, start, seed } = numbers
-  const order = start === 'empty' ? shuffled(operations, seed) : drawn(operations, entries, seed)
-  const histogram = new Histogram()
-  const keys = new Keys(shape)
-  return { engine, keys, values: new Values(shape, seed), entries, operations, order, histogram }
+  return Uint32Array.from({ length: count }, () => next() % limit)
 }
 
 /** Throws unless what was read is what was written. */

@@ -16,7 +16,7 @@ export function openEngine(): Promise<Engine> {
   const map = new Map<string, Buffer>()
   let sorted: string[] | undefined
   const set = (key: string, value: Buffer): void => {
-    if (sorted !== undefined && !map.has(key)) sorted = undefined
+    if (sorted !== undefined && !map.has(key)) sorted.splice(lowerBound(sorted, key), 0, key)
     map.set(key, value)
   }
   const scan = ({ reverse, from, limit = map.size }: Scan, visit: Visit): void => {

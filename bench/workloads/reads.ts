@@ -1,4 +1,7 @@
-/** Workloads that read single entries of a loaded store. */
+/**
+ * Workloads that read single entries of a loaded store. What ends in `-4x` has a cache for a quarter of the data; the
+ * system's page cache holds it all.
+ */
 import { edgesOf } from '../shapes.ts'
 import { type Bench, expectSame, type Workload } from '../workload.ts'
 
@@ -8,6 +11,10 @@ const READ = {
   level: 'process',
   latencyOf: 'get',
   operations: (entries: number) => Math.min(entries, 500_000),
+} as const
+
+const QUARTER = {
+  budget: (dataBytes: number) => ({ cacheBytes: Math.max(1 << 20, Math.ceil(dataBytes / 4)) }),
 } as const
 
 /** Operations whose durations are recorded, after the others. */
@@ -64,6 +71,22 @@ export const READS: readonly Workload[] = [
     about: 'getSync of one entry in a hundred',
     fits: (engine) => engine.getSync !== undefined,
     ...bothPasses(readHot),
+  },
+  {
+    ...READ,
+    ...QUARTER,
+    name: 'readrandom-4x',
+    about: 'getSync of random entries, the data four times the cache',
+    fits: (engine) => engine.getSync !== undefined,
+    ...bothPasses(readSync),
+  },
+  {
+    ...READ,
+    ...QUARTER,
+    name: 'readrandom-promise-4x',
+    about: 'get of random entries, one at a time, each awaited, the data four times the cache',
+    fits: (engine) => engine.get !== undefined,
+    ...bothPasses(readAwaited),
   },
 ]
 

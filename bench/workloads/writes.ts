@@ -1,11 +1,17 @@
-/** Workloads that write into an empty store. */
+/** Workloads that write, into an empty store unless they say otherwise. */
 import type { Bench, Workload } from '../workload.ts'
 
 /** Puts of one turn, and operations of one batch. */
 const TURN = 1000
 const AT_ONCE = 64
 
-const FILL = { start: 'empty', writes: true, level: 'process' } as const
+const FILL = {
+  start: 'empty',
+  writes: true,
+  level: 'process',
+  operations: (entries: number) => entries,
+} as const
+const OVER = { ...FILL, start: 'loaded' } as const
 
 export const WRITES: readonly Workload[] = [
   {
@@ -13,69 +19,96 @@ export const WRITES: readonly Workload[] = [
     name: 'fillseq',
     about: 'puts in the order of keys, 1,000 a turn, all awaited',
     latencyOf: 'turn of 1,000',
-    operations: (entries) => entries,
     fits: (engine) => engine.put !== undefined,
-    run: (bench) => fillTurns(bench, (i) => i, TURN),
+    run: (bench) => putTurns(bench, (i) => i, TURN),
   },
   {
     ...FILL,
     name: 'fillrandom',
     about: 'puts in no order, 1,000 a turn, all awaited',
     latencyOf: 'turn of 1,000',
-    operations: (entries) => entries,
     fits: (engine) => engine.put !== undefined,
-    run: (bench) => fillTurns(bench, (i) => bench.order[i]!, TURN),
+    run: (bench) => putTurns(bench, (i) => bench.order[i]!, TURN),
+  },
+  {
+    ...OVER,
+    name: 'overwrite',
+    about: 'puts of entries that are there, 1,000 a turn, all awaited',
+    latencyOf: 'turn of 1,000',
+    fits: (engine) => engine.put !== undefined,
+    run: (bench) => putTurns(bench, (i) => bench.order[i]!, TURN),
+  },
+  {
+    ...OVER,
+    name: 'deleterandom',
+    about: 'deletes of random entries, 1,000 a turn, all awaited',
+    latencyOf: 'turn of 1,000',
+    fits: (engine) => engine.delete !== undefined,
+    run: deleteTurns,
   },
   {
     ...FILL,
     name: 'fillbatch',
     about: 'batches of 1,000 in no order, each awaited',
     latencyOf: 'batch of 1,000',
-    operations: (entries) => entries,
     fits: () => true,
-    run: fillBatches,
+    run: (bench) => fillBatches(bench),
   },
   {
     ...FILL,
     name: 'put',
     about: 'one put at a time in no order, each awaited',
     latencyOf: 'put',
-    operations: (entries) => Math.min(entries, 20_000),
+    operations: (entries) => Math.min(entries, 50_000),
     fits: (engine) => engine.put !== undefined,
-    run: (bench) => fillTurns(bench, (i) => bench.order[i]!, 1),
+    run: (bench) => putTurns(bench, (i) => bench.order[i]!, 1),
   },
   {
     ...FILL,
     name: 'putsync',
     about: 'puts in no order by the synchronous call',
     latencyOf: 'put',
-    operations: (entries) => Math.min(entries, 100_000),
+    operations: (entries) => Math.min(entries, 200_000),
     fits: (engine) => engine.putSync !== undefined,
-    run: fillSynchronously,
+    run: putSynchronously,
   },
   {
     ...FILL,
     name: 'fillsync',
-    about: 'one put at a time, each awaited until it is on the disk (fdatasync)',
+    about: 'one put at a time, each on the disk (fdatasync) before the next',
     latencyOf: 'put',
     level: 'disk',
     operations: (entries) => Math.min(entries, 1000),
-    fits: (engine) => engine.put !== undefined,
-    run: (bench) => fillTurns(bench, (i) => bench.order[i]!, 1),
+    fits: () => true,
+    run: (bench) => (bench.engine.put ? putTurns(bench, (i) => i, 1) : putSynchronously(bench)),
   },
   {
     ...FILL,
     name: 'fillsync-64',
-    about: '64 puts at once, all awaited until they are on the disk (fdatasync)',
+    about: '64 puts at once, or a batch of 64, all on the disk (fdatasync) before the next',
     latencyOf: '64 puts',
     level: 'disk',
-    operations: (entries) => Math.min(entries, 64 * 300),
-    fits: (engine) => engine.put !== undefined,
-    run: (bench) => fillTurns(bench, (i) => bench.order[i]!, AT_ONCE),
+    operations: (entries) => Math.min(entries, AT_ONCE * 300),
+    fits: () => true,
+    run: (bench) =>
+      bench.engine.put
+        ? putTurns(bench, (i) => bench.order[i]!, AT_ONCE)
+        : fillBatches(bench, AT_ONCE),
+  },
+  {
+    ...FILL,
+    name: 'fill100K',
+    about: 'one put of 100,000 bytes at a time in no order',
+    latencyOf: 'put',
+    valueBytes: 100_000,
+    operations: (entries) => Math.min(Math.ceil(entries / 100), 2000),
+    fits: () => true,
+    run: (bench) =>
+      bench.engine.put ? putTurns(bench, (i) => bench.order[i]!, 1) : putSynchronously(bench),
   },
 ]
 
-async function fillTurns(
+async function putTurns(
   { engine, keys, values, operations, histogram }: Bench,
   entryOf: (i: number) => number,
   turn: number,
@@ -98,7 +131,21 @@ async function fillTurns(
   }
 }
 
-function fillSynchronously({ engine, keys, values, operations, order, histogram }: Bench): void {
+async function deleteTurns({ engine, keys, operations, order, histogram }: Bench): Promise<void> {
+  let before = performance.now()
+  for (let from = 0; from < operations; from += TURN) {
+    const deletes: Promise<unknown>[] = []
+    for (const entry of order.subarray(from, from + TURN)) {
+      deletes.push(engine.delete!(keys.present(entry)))
+    }
+    await Promise.all(deletes)
+    const now = performance.now()
+    histogram.record(now - before)
+    before = now
+  }
+}
+
+function putSynchronously({ engine, keys, values, operations, order, histogram }: Bench): void {
   let before = performance.now()
   for (let i = 0; i < operations; i++) {
     const entry = order[i]!
@@ -110,14 +157,13 @@ function fillSynchronously({ engine, keys, values, operations, order, histogram 
 }
 
 /** Also how a store is loaded for the workloads that read. */
-export async function fillBatches(bench: Bench): Promise<void> {
+export async function fillBatches(bench: Bench, size: number = TURN): Promise<void> {
   const { engine, keys, values, operations, order, histogram } = bench
   let before = performance.now()
-  for (let from = 0; from < operations; from += TURN) {
-    const entries = order.subarray(from, from + TURN)
+  for (let from = 0; from < operations; from += size) {
     const batchKeys: string[] = []
     const batchValues: Buffer[] = []
-    for (const entry of entries) {
+    for (const entry of order.subarray(from, Math.min(from + size, operations))) {
       batchKeys.push(keys.present(entry))
       batchValues.push(values.of(entry))
     }

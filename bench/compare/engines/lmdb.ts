@@ -1,4 +1,7 @@
-/** lmdb: LMDB, in C, a memory map with a B+tree. It caches nothing itself: the system's page cache is its cache. */
+/**
+ * lmdb: LMDB, in C, a memory map with a B+tree. It caches nothing itself: the system's page cache is its cache. Of its
+ * settings these were the fastest: a map that is written to, no zeroing, one transaction for the writes of a turn.
+ */
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { open, type RootDatabase } from 'lmdb'
@@ -13,8 +16,9 @@ export const description: Description = {
   isVolatile: false,
   levels: ['process', 'disk'],
   settings:
-    "encoding 'binary', keys as strings, noSync (level disk: overlappingSync off), " +
-    'batches in one transactionSync; reused: getBinaryFast; the page cache, without bound',
+    "encoding 'binary', keys as strings, noSync and useWritemap (disk: neither), " +
+    'no overlappingSync, batches in a transactionSync; ' +
+    'reused: getBinaryFast; caches in the page cache, without bound',
 }
 
 export async function openEngine(options: EngineOptions): Promise<Engine> {
@@ -23,6 +27,8 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     path: join(options.directory, 'data.mdb'),
     encoding: 'binary',
     noSync: !isSynced,
+    useWritemap: !isSynced,
+    noMemInit: true,
     overlappingSync: false,
   })
   return {
