@@ -275,8 +275,9 @@ class Repair {
       this.#log.lost(missing('log', number), undefined)
       return undefined
     }
-    const values = this.#open(valueFileName(number))
+    let values: File | undefined
     try {
+      values = this.#open(valueFileName(number))
       const header = segmentHeader(this.#env.fs, this.#source, number)
       if (header === undefined || !this.#isOwn(header, number)) {
         // A segment that was created and never written has nothing to lose.

@@ -3,7 +3,7 @@
  * `docs/spec.md`). It uses no code of the kernel, so that a mistake there shows here.
  */
 import type { Environment } from '../env/environment.ts'
-import { errorCode, ioError, readFully } from '../env/file-io.ts'
+import { closeQuietly, errorCode, ioError, readFully } from '../env/file-io.ts'
 import type { File } from '../env/file-system.ts'
 import { runtimeZstd } from '../env/zstd.ts'
 import { corruption, type SedgeError } from '../errors.ts'
@@ -109,7 +109,7 @@ class Verification {
     } catch (error) {
       throw ioError(error, 'cannot read', name)
     } finally {
-      file.close()
+      closeQuietly(file)
     }
   }
 
@@ -180,7 +180,7 @@ class Verification {
     } catch (error) {
       throw ioError(error, 'cannot read', name)
     } finally {
-      file.close()
+      closeQuietly(file)
     }
   }
 

@@ -3,6 +3,7 @@
  * suites (`test/faults/io-errors.ts`) fail each in every way.
  */
 import { expect } from 'chai'
+import { CALLS, runFaultyCall } from '../support/faulty-call.ts'
 import { LIVES, type LifeFault, NO_FAULT, runFaulty } from '../support/faulty-life.ts'
 import { seededRandom, testSeed } from '../support/seed.ts'
 
@@ -24,15 +25,28 @@ describe('engine/faults', function () {
       for (const [at, call] of calls.entries()) {
         const codes = call === 'sync' ? [...CODES, 'lost', 'reverted'] : CODES
         const isSticky = random.chance(0.5)
-        await told({ call: at + 1, code: random.pick(codes), isSticky }, name, seed)
+        const fault = { call: at + 1, code: random.pick(codes), isSticky }
+        await told(fault, runFaulty(name, fault, seed))
+      }
+    })
+  }
+
+  for (const name of Object.keys(CALLS)) {
+    it(`takes no failing disk for damage, leaves no file open and the store whole: ${name} [ERR-1, REC-5, REC-8, VER-1, REP-1, DES-3]`, async () => {
+      const random = seededRandom(testSeed())
+      const { length } = await runFaultyCall(name, NO_FAULT)
+      expect(length).to.be.greaterThan(10)
+      for (let call = 1; call <= length; call++) {
+        const fault = { call, code: random.pick(CODES), isSticky: random.chance(0.5) }
+        await told(fault, runFaultyCall(name, fault))
       }
     })
   }
 })
 
-async function told(fault: LifeFault, name: string, seed: number): Promise<void> {
+async function told(fault: LifeFault, run: Promise<unknown>): Promise<void> {
   try {
-    await runFaulty(name, fault, seed)
+    await run
   } catch (cause) {
     throw new Error(`with ${JSON.stringify(fault)}`, { cause })
   }

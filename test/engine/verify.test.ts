@@ -154,16 +154,20 @@ describe('engine/verify', () => {
     expect((await problemsWith(log, 100, 0)).problems).to.have.length(1)
   })
 
-  it('rejects when the system refuses to read [VER-1]', async () => {
-    const recovered = recoverManifest(fs, STORE)!
-    const failing = faultFileSystem(fs, (call, path) =>
-      call === 'read' && path.endsWith('.sst') ? 'EIO' : undefined,
-    )
-    const { storeId, hashSeed, version } = recovered
-    const verifying = verifyStore({
-      ...{ env: nodeEnvironment({ fs: failing }), directory: STORE, storeId, hashSeed, version },
-      ...{ segments: [], isLive: () => true, isLiveSegment: () => true },
-    })
-    expect(await rejection(verifying)).to.have.property('code', 'IO')
+  it('rejects when the system refuses to read, not when it refuses to close [VER-1]', async () => {
+    const { storeId, hashSeed, version } = recoverManifest(fs, STORE)!
+    const verifyWithout = (refused: string): Promise<VerifyReport> => {
+      const failing = faultFileSystem(fs, (call, path) =>
+        call === refused && path.endsWith('.sst') ? 'EIO' : undefined,
+      )
+      return verifyStore({
+        ...{ env: nodeEnvironment({ fs: failing }), directory: STORE, storeId, hashSeed, version },
+        ...{ segments: [], isLive: () => true, isLiveSegment: () => true },
+      })
+    }
+    for (const call of ['read', 'size']) {
+      expect(await rejection(verifyWithout(call)), call).to.have.property('code', 'IO')
+    }
+    expect((await verifyWithout('close')).problems).to.deep.equal([])
   })
 })
