@@ -1,7 +1,7 @@
 /**
  * All benchmarks, or those whose names are given.
  *
- *     npm run bench                      codecs, structures and the store
+ *     npm run bench                      the kernel (bytes, codecs, structures, jobs) and the store
  *     npm run bench -- codecs store      some of them
  *     npm run bench -- --compare         the store side by side with its rivals
  *     SEDGE_BENCH_SMOKE=1 npm run bench  everything once, on tiny inputs
@@ -13,8 +13,10 @@
 import { arch, cpus, platform, tmpdir } from 'node:os'
 import { parseArgs } from 'node:util'
 import { seededRandom } from '../test/support/seed.ts'
+import { benchBytes } from './bytes.ts'
 import { benchCodecs } from './codecs.ts'
 import { benchStores, type DriverOptions, report } from './driver.ts'
+import { benchJobs } from './jobs.ts'
 import { readResults } from './results.ts'
 import { SEED, type Settings, SMOKE, sized } from './settings.ts'
 import { parseShape } from './shapes.ts'
@@ -45,8 +47,10 @@ const { values, positionals } = parseArgs({
 })
 
 const BENCHES: Readonly<Record<string, () => void | Promise<void>>> = {
+  bytes: () => benchBytes(seededRandom(SEED)),
   codecs: () => benchCodecs(seededRandom(SEED)),
   structures: () => benchStructures(seededRandom(SEED)),
+  jobs: () => benchJobs(seededRandom(SEED)),
   store: () => benchStores(driverOptions(), settings()),
 }
 

@@ -4,7 +4,12 @@ import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
 import { childEnvironment } from './support/runtimes.ts'
 
-const STORE_WORKLOADS = 'fillrandom,put,readrandom,readmissing,readseq,seekrandom'
+const STORE_WORKLOADS =
+  'fillrandom,put,readrandom,readmissing,readseq,seekrandom,ycsb-d,open-killed'
+const TITLES = [
+  ...['XXH64', 'LZ4', 'filter', 'memtable', 'table in the cache', 'scan of'],
+  ...['comparing', 'copying', 'a varint', 'segment', 'table built', '4 tables'],
+]
 const MAIN = fileURLToPath(new URL('../bench/main.js', import.meta.url))
 
 function bench(...args: string[]): string {
@@ -18,7 +23,7 @@ describe('bench', function () {
   it('runs every benchmark once when smoked, and tells its seed', () => {
     const output = bench('--workloads', STORE_WORKLOADS)
     expect(output).to.match(/^Node v.*, seed 7\nsmoke/)
-    for (const title of ['XXH64', 'LZ4', 'filter', 'memtable', 'table in the cache', 'scan of']) {
+    for (const title of TITLES) {
       expect(output).to.include(`\n${title}`)
     }
     for (const name of STORE_WORKLOADS.split(',')) {
