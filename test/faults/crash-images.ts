@@ -16,7 +16,7 @@ export const crashImages: Dimension = {
     'whenever the power goes, and whatever the disk forgets, a store is there with all it promised',
   unit: 'images',
   floor: 28_000,
-  seconds: 150,
+  seconds: 160,
   async run(run) {
     let index = 0
     for (const workload of WORKLOADS) {

@@ -20,7 +20,7 @@ export const bitFlips: Dimension = {
   title: 'a flipped bit is found, wherever it is, or lies where a crash may have torn the log',
   unit: 'bytes',
   floor: 150_000,
-  seconds: 380,
+  seconds: 270,
   async run(run) {
     const flip = (files: Files, name: string, at: number): Files =>
       flipped(files, name, at, 1 << bitOf(run, at))
@@ -34,7 +34,7 @@ export const truncations: Dimension = {
   title: 'a file that is shorter is found, or is a log that a crash may have left so',
   unit: 'lengths',
   floor: 150_000,
-  seconds: 180,
+  seconds: 125,
   run: (run) => eachByte(run, 'cut', truncated),
 }
 

@@ -28,7 +28,7 @@ export interface Dimension {
   readonly cases?: number
   /** About what a full run takes on one core: for sharing out time and work. */
   readonly seconds: number
-  /** Cases in a quick run; by default as many as fit its share of the time, at least one. */
+  /** Cases in a quick run; by default as many as fit its share of the time. */
   readonly quickCases?: number
   /** Into how many pieces a full run may be cut, which run apart; by default as the time suggests. */
   readonly shardsMax?: number

@@ -20,7 +20,7 @@ export const ioErrors: Dimension = {
   unit: 'faults',
   floor: 45_000,
   cases: 60_000,
-  seconds: 250,
+  seconds: 290,
   async run(run) {
     let index = 0
     const each = async (name: string, test: Test): Promise<void> => {

@@ -11,7 +11,7 @@ import type { Failure } from './case-run.ts'
 import { type Counted, withCounts } from './counts-page.ts'
 import type { Dimension } from './dimension.ts'
 import { DIMENSIONS } from './dimensions.ts'
-import { planOf, type Request, type Shard } from './plan.ts'
+import { latestEnd, planOf, type Request, type Shard } from './plan.ts'
 import { runShards } from './pool.ts'
 
 /** What is known of a dimension. */
@@ -70,12 +70,13 @@ async function once(dimensions: readonly Dimension[], request: Request): Promise
   const tallies = new Map<string, Tally>()
   for (const dimension of dimensions) {
     const shardsLeft = shards.filter(({ name }) => name === dimension.name).length
-    tallies.set(dimension.name, { dimension, count: 0, seconds: 0, failed: 0, shardsLeft })
+    if (shardsLeft > 0)
+      tallies.set(dimension.name, { dimension, count: 0, seconds: 0, failed: 0, shardsLeft })
   }
   console.log(`fault suites, ${request.mode}, seed ${request.seed}`)
   await runShards(
     shards,
-    request.processes,
+    { processes: request.processes, seconds: latestEnd(request) },
     (shard, failure) => {
       tallies.get(shard.name)!.failed++
       tell(shard, failure)
@@ -100,12 +101,11 @@ function tell({ name, seed }: Shard, { index, message }: Failure): void {
 /** All pieces of a dimension have ended. */
 function close({ dimension, count, seconds, failed }: Tally, { mode }: Request): void {
   const { name, floor, unit, ids } = dimension
-  const isBelow = mode === 'full' && failed === 0 && count < floor
-  const isEmpty = count === 0 && failed === 0 && mode !== 'budget'
-  const verdict = failed > 0 ? `${failed} FAILED` : isBelow || isEmpty ? 'TOO FEW' : 'ok'
-  const isGood = verdict === 'ok'
-  if (isGood) total.passed++
-  else total.failed++
+  const floorHere = mode === 'full' ? floor : mode === 'case' ? 1 : 0
+  const isBad = failed > 0 || count < floorHere
+  if (isBad) total.failed++
+  else if (count > 0) total.passed++
+  const verdict = failed > 0 ? `${failed} FAILED` : isBad ? 'TOO FEW' : count > 0 ? 'ok' : 'not run'
   const counted = `${grouped(count)} ${unit}`.padEnd(30)
   const least = mode === 'full' ? ` floor ${grouped(floor)}`.padEnd(18) : ''
   const took = `${seconds.toFixed(0).padStart(4)} s`

@@ -23,7 +23,7 @@ export const nestedCrashes: Dimension = {
   title: 'when the power goes during recovery as well, the next recovery gives the same content',
   unit: 'recoveries',
   floor: 20_000,
-  seconds: 200,
+  seconds: 190,
   async run(run) {
     let index = 0
     for (const workload of WORKLOADS) {

@@ -34,6 +34,8 @@ export interface Shard {
 
 /** Long pieces waste the end of a run, short ones the start of a process. */
 const SHARD_SECONDS = 20
+/** A quick run, or one with a budget, ends so many times later than it should at most. */
+const LATEST = 1.4
 /** Of a budget, what the starts of processes and wrong estimates may take. */
 const RESERVE = 0.15
 const QUICK_SECONDS = 70
@@ -56,6 +58,13 @@ export function planOf(dimensions: readonly Dimension[], request: Request): read
     const patience = fixed.has(shard.name) ? FIXED_PATIENCE : 1
     return { ...shard, secondsMax: (shard.cost * budget * patience) / work }
   })
+}
+
+/** Seconds after which what is not done is left. */
+export function latestEnd(request: Request): number {
+  const { mode, seconds } = request
+  if (mode === 'quick') return QUICK_SECONDS * LATEST
+  return mode === 'budget' ? seconds + 10 : Number.POSITIVE_INFINITY
 }
 
 /** How many cases a quick run must have, if that is said. */
@@ -90,7 +99,9 @@ function sharesOf(
 function shardsOf(dimension: Dimension, request: Request, share: number): Shard[] {
   const { mode, seed, round, caseIndex } = request
   const { name, floor, cases = floor, seconds, shardsMax = Number.POSITIVE_INFINITY } = dimension
-  const chosen = Math.max(1, Math.min(cases, Math.round(cases * share)))
+  // Less than a third of a case is not worth the time of a whole one.
+  const chosen = Math.min(cases, Math.round(cases * share + 1 / 6))
+  if (chosen === 0 && mode !== 'case') return []
   const cost = (seconds * chosen) / cases
   const pieces = Math.min(shardsMax, chosen, Math.ceil(cost / SHARD_SECONDS))
   const shards = mode === 'case' ? 1 : Math.max(1, pieces)

@@ -21,27 +21,35 @@ export interface Outcome {
 
 /** A case of the suites takes milliseconds, or seconds. One that takes so long on a busy machine hangs. */
 const CASE_MS_MAX = 240_000
-const GRACE_MS = 15_000
+/** A case that is under way when the time of its piece is over may end. */
+const GRACE_SECONDS = 15
 const SHARD = fileURLToPath(new URL('./shard.js', import.meta.url))
 
-/** Runs all pieces in their order; `onDone` gets each as it ends. */
+/** Runs all pieces in their order, those that begin within `seconds`; `onDone` gets each as it ends, and those that are left out. */
 export async function runShards(
   shards: readonly Shard[],
-  processes: number,
+  { processes, seconds }: { readonly processes: number; readonly seconds: number },
   onFailure: (shard: Shard, failure: Failure) => void,
   onDone: (shard: Shard, outcome: Outcome) => void,
 ): Promise<void> {
   const left = [...shards]
+  const end = performance.now() + seconds * 1000
   const work = async (): Promise<void> => {
     for (let shard = left.shift(); shard !== undefined; shard = left.shift()) {
       const piece = shard
-      onDone(piece, await runShard(piece, (failure) => onFailure(piece, failure)))
+      const latest = (end - performance.now()) / 1000
+      if (latest <= 0) onDone(piece, { count: 0, failures: [], seconds: 0 })
+      else onDone(piece, await runShard(piece, latest, (failure) => onFailure(piece, failure)))
     }
   }
   await Promise.all(Array.from({ length: processes }, work))
 }
 
-function runShard(shard: Shard, onFailure: (failure: Failure) => void): Promise<Outcome> {
+function runShard(
+  shard: Shard,
+  secondsMax: number,
+  onFailure: (failure: Failure) => void,
+): Promise<Outcome> {
   const start = performance.now()
   const failures: Failure[] = []
   const state = { count: 0, current: undefined as number | undefined, isDone: false }
@@ -60,7 +68,8 @@ function runShard(shard: Shard, onFailure: (failure: Failure) => void): Promise<
     }
     state.count = message.count
   })
-  const latest = start + (shard.secondsMax ?? Number.POSITIVE_INFINITY) * 1000 + GRACE_MS
+  const own = (shard.secondsMax ?? Number.POSITIVE_INFINITY) + GRACE_SECONDS
+  const latest = start + Math.min(own, secondsMax) * 1000
   const watch = setInterval(() => {
     // What does not end with its time is cut off, and has failed at nothing.
     if (performance.now() > latest) end()

@@ -56,10 +56,10 @@ export class Victim {
     for (let number = first; number <= last + IN_FLIGHT_MAX; number++) {
       this.#model.add(operationOf(this.#seed, run, number).changes)
     }
-    await this.#check(last, last + IN_FLIGHT_MAX, run)
+    await this.#check(last, last + IN_FLIGHT_MAX, run, last >= first)
   }
 
-  async #check(least: number, most: number, run: number): Promise<void> {
+  async #check(least: number, most: number, run: number, hasWritten: boolean): Promise<void> {
     const options = { memtableSize: 4 * 65_536, cacheSize: 2 ** 20 }
     if (run % 3 === 0) {
       const looking = await open(this.directory, { ...options, readOnly: true })
@@ -67,7 +67,10 @@ export class Victim {
       await looking.close()
     }
     const db = await open(this.directory, options)
-    expect(db.stats().recovery).to.include({ cleanClose: false, damage: undefined })
+    const { cleanClose, damage } = db.stats().recovery
+    expect(damage).to.equal(undefined)
+    // Who is killed before the first change leaves the store as closed as it was.
+    if (hasWritten) expect(cleanClose).to.equal(false)
     this.tables += db.stats().tables
     this.segments += db.stats().recovery.segments
     const found = await readStore(db)
