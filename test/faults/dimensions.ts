@@ -5,6 +5,7 @@ import { decoderInputs } from './decoders.ts'
 import type { Dimension } from './dimension.ts'
 import { interleavings } from './interleavings.ts'
 import { ioErrors } from './io-errors.ts'
+import { kernelFaults } from './kernel-faults.ts'
 import { kills } from './kills.ts'
 import { lockHolders, lockRaces } from './locks.ts'
 import { modelOperations } from './model.ts'
@@ -22,6 +23,7 @@ export const DIMENSIONS: readonly Dimension[] = [
   interleavings,
   decoderInputs,
   modelOperations,
+  kernelFaults,
   kills,
   pressure,
   lockRaces,
