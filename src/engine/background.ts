@@ -46,6 +46,7 @@ export class Background implements FlushState {
     this.#executor = new Executor(store.env, store.options.workers === 1)
     this.#compactor = new Compactor(store, this.#executor, () => this.#notify())
     this.backpressure = new Backpressure(store, this.#executor, this.#compactor, this)
+    store.whenFailed(() => this.#notify())
   }
 
   get compactor(): Compactor {
@@ -62,7 +63,7 @@ export class Background implements FlushState {
 
   /** Starts a flush of every sealed segment that has none yet. */
   flushSealed(): void {
-    if (this.#isStopped) return
+    if (this.#isStopped || this.#store.kernel.trapped) return
     const now = this.#store.env.monotonic()
     for (const segment of this.sealed) {
       const flush = this.#flushes.get(segment)
@@ -89,7 +90,7 @@ export class Background implements FlushState {
         () => this.#flushJob(segment),
         (result) => {
           this.#tickets.delete(ticket)
-          this.#flushDone(flush, result)
+          this.#store.guarded(() => this.#flushDone(flush, result))
         },
       )
       this.#tickets.add(ticket)
@@ -147,10 +148,12 @@ export class Background implements FlushState {
     const steps = flushMemtable(env.fs, kernel, job, memtable, identity)
     const ticket = this.#executor.inline.run(true, steps, (result) => {
       this.#tickets.delete(ticket)
-      if (result.ok) flush.output = result.output
-      if (this.#isStopped) this.#notify()
-      else if (result.ok) this.#install()
-      else this.#flushFailed(flush, result.error)
+      this.#store.guarded(() => {
+        if (result.ok) flush.output = result.output
+        if (this.#isStopped) this.#notify()
+        else if (result.ok) this.#install()
+        else this.#flushFailed(flush, result.error)
+      })
     })
     this.#tickets.add(ticket)
   }
@@ -164,7 +167,7 @@ export class Background implements FlushState {
     flush.retryAt = this.#store.env.monotonic() + wait
     this.#store.env.delay(wait, () => {
       if (flush.retryAt !== undefined) flush.retryAt = 0
-      this.flushSealed()
+      this.#store.guarded(() => this.flushSealed())
     })
   }
 
@@ -235,7 +238,7 @@ export class Background implements FlushState {
     if (isRetriable(error)) {
       this.#store.reportError(error)
       this.#store.env.delay(RETRY_MS_MOST / 5, () => {
-        if (!this.#isStopped) this.#install()
+        if (!this.#isStopped) this.#store.guarded(() => this.#install())
       })
       return
     }

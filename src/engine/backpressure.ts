@@ -107,7 +107,18 @@ export class Backpressure {
     )
   }
 
+  /** A kernel that has trapped makes no room any more: nobody is held for that. */
   #holdReason(): Store['wait'] {
+    try {
+      return this.#reasonNow()
+    } catch (error) {
+      if (!this.#store.kernel.trapped) throw error
+      return undefined
+    }
+  }
+
+  #reasonNow(): Store['wait'] {
+    if (this.#store.kernel.trapped) return undefined
     if (this.#isStopped || this.#store.flushFailure !== undefined) return undefined
     const { arenaBytes, chain } = this.#store
     const isHalfFull = (chain.open?.charge ?? 0) * 2 > arenaBytes

@@ -122,7 +122,7 @@ export class Compactor {
   #start(compaction: Compaction, onDone: (error?: SedgeError) => void): void {
     const startedAt = this.#store.env.monotonic()
     if (compaction.kind === 'move') {
-      this.#finish(this.#install(compaction, undefined, startedAt), onDone)
+      this.#finish(this.#installed(compaction, undefined, startedAt), onDone)
       return
     }
     try {
@@ -131,7 +131,7 @@ export class Compactor {
         (result) => {
           this.#running = undefined
           if (result.ok) {
-            this.#finish(this.#install(compaction, result.output, startedAt), onDone)
+            this.#finish(this.#installed(compaction, result.output, startedAt), onDone)
           } else if (result.cancelled || this.#isStopped) {
             this.#finish(closedError(), onDone)
           } else {
@@ -148,9 +148,9 @@ export class Compactor {
     const watchers = this.#idleWatchers
     this.#idleWatchers = []
     for (const watcher of watchers) watcher()
-    this.#onChange()
     // In a turn of its own: a long row of moves must not nest.
     queueMicrotask(() => onDone(error))
+    this.#onChange()
   }
 
   #jobOf(compaction: Compaction): CompactionJob {
@@ -176,6 +176,19 @@ export class Compactor {
       tableNumbers,
       compression: options.compression,
       bitsPerKey: options.bloomBitsPerKey,
+    }
+  }
+
+  /** What cannot be shown is in the manifest all the same: the store ends there, and its files stay. */
+  #installed(
+    compaction: Compaction,
+    output: Output | undefined,
+    startedAt: number,
+  ): SedgeError | undefined {
+    try {
+      return this.#install(compaction, output, startedAt)
+    } catch (error) {
+      return this.#store.fail(asSedgeError(error))
     }
   }
 

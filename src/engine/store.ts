@@ -68,6 +68,7 @@ export class Store {
   puts = 0
   deletes = 0
   gets = 0
+  readonly #failedWatchers: (() => void)[] = []
 
   constructor(parts: StoreParts) {
     this.env = parts.env
@@ -83,6 +84,8 @@ export class Store {
     this.sequence = parts.sequence
     this.recovery = parts.recovery
     this.view = new View(this.kernel, this.tables)
+    // Whoever it was that called the kernel, nobody can write any more.
+    this.kernel.onTrap = (error) => void this.fail(error)
     this.remover = new Remover(this.env, this.directory, (error) => this.reportError(error))
   }
 
@@ -130,8 +133,25 @@ export class Store {
       this.failure = error
       this.setState('failed')
       this.reportError(error)
+      queueMicrotask(() => {
+        for (const watcher of this.#failedWatchers) watcher()
+      })
     }
     return error
+  }
+
+  /** `watcher` is called soon after the store has failed: it wakes those who would wait in vain. */
+  whenFailed(watcher: () => void): void {
+    this.#failedWatchers.push(watcher)
+  }
+
+  /** Runs what nobody has called who could be told of a failure. A kernel that has trapped has told of that itself. */
+  guarded(run: () => void): void {
+    try {
+      run()
+    } catch (error) {
+      if (!this.kernel.trapped) throw error
+    }
   }
 
   /** Background work has succeeded: earlier failures are history, unless they are why the state is what it is. */

@@ -82,6 +82,8 @@ export class Kernel {
   readonly memory: LinearMemory
   readonly slab: Slab
   #trapped = false
+  /** Called at the first trap, from within the call that trapped: it must not call the kernel. */
+  onTrap: (error: SedgeError) => void = () => {}
   #scratch = 0
   #scratchBytes = 0
   #staging = 0
@@ -141,8 +143,12 @@ export class Kernel {
   }
 
   #trap(cause: unknown): never {
-    this.#trapped = true
-    throw new SedgeError('FAILED', 'the kernel failed; re-open the store', { cause })
+    const error = new SedgeError('FAILED', 'the kernel failed; re-open the store', { cause })
+    if (!this.#trapped) {
+      this.#trapped = true
+      this.onTrap(error)
+    }
+    throw error
   }
 
   /** Throws unless `status` is OK. */

@@ -10,9 +10,9 @@ import { readStore } from '../support/store-model.ts'
 import { STORE, storeOptions, Workload } from '../support/store-workload.ts'
 import type { Dimension } from './dimension.ts'
 
-const TRAPS = 3000
-const SIZES = 1500
-const SIZE_STEP = 512
+const TRAPS = 1500
+const SIZES = 500
+const SIZE_STEP = 1536
 const CODES = ['FAILED', 'LIMIT', 'CLOSED', 'IO']
 
 export const kernelFaults: Dimension = {
@@ -21,22 +21,23 @@ export const kernelFaults: Dimension = {
   title: 'a kernel that traps is never called again, one without memory goes on when it has some',
   unit: 'lives',
   floor: TRAPS + SIZES,
-  seconds: 60,
+  seconds: 100,
   async run(run) {
     const whole = new HostileKernels({})
     await live(whole, run.seed)
     const step = whole.calls / TRAPS
     for (let index = 0; index < TRAPS + SIZES && !run.isOver; index++) {
       // Traps in another place each round, and each of them in the first calls.
-      const trapAt = index < 500 ? index + 1 : 1 + Math.floor((index + run.round / 7) * step)
+      const trapAt = index < 250 ? index + 1 : 1 + Math.floor((index + run.round / 7) * step)
       const roomBytes = (index - TRAPS) * SIZE_STEP
       const fault = index < TRAPS ? { trapAt } : { roomBytes }
-      await run.check(index, () => told(fault, run.seed))
+      await run.check(index, () => runKernelFault(fault, run.seed))
     }
   },
 }
 
-async function told(fault: KernelFault, seed: number): Promise<void> {
+/** Throws what is wrong, and the fault. */
+export async function runKernelFault(fault: KernelFault, seed: number): Promise<void> {
   const hostile = new HostileKernels(fault)
   try {
     await live(hostile, seed)
