@@ -77,7 +77,7 @@ export function costRows(
   const rows = COSTS.map(({ title, workload, of, digits }) => {
     const cells = engines.map((engine) => {
       const known = measurements
-        .filter((one) => one.workload === workload && one.engine === engine)
+        .filter((one) => one.workload === workload && one.engine === engine && one.cost)
         .map(of)
         .filter((number) => number !== undefined)
       return known.length === 0 ? '–' : median(known).toFixed(digits)

@@ -1,9 +1,12 @@
 /** Workloads about the whole store: opening it, compacting it, and how little it can live on. */
 import { edgesOf } from '../shapes.ts'
-import { type Bench, expectSame, type Workload } from '../workload.ts'
+import { type Bench, expectSame, shuffled, type Workload } from '../workload.ts'
 import { fillBatches } from './writes.ts'
 
 const EDGE_BYTES = 4 << 20
+/** What one memtable holds, of four that share the write buffers. */
+const UNSCANNED_BYTES = 12 << 20
+const ENTRY_BYTES = 32
 
 export const LIFECYCLE: readonly Workload[] = [
   {
@@ -27,6 +30,18 @@ export const LIFECYCLE: readonly Workload[] = [
     operations: () => 1,
     fits: () => true,
     run: readOne,
+  },
+  {
+    name: 'firstscan',
+    about: 'the first entry of the first scan, after 12 MiB of puts in no order',
+    start: 'empty',
+    writes: true,
+    level: 'process',
+    latencyOf: 'scan',
+    operations: () => 1,
+    fits: (engine) => engine.scan !== undefined,
+    prepare: fillMemtable,
+    run: scanOne,
   },
   {
     name: 'compact',
@@ -63,6 +78,22 @@ async function readOne({ engine, keys, values }: Bench): Promise<void> {
   const key = keys.present(0)
   const value = engine.getSync ? engine.getSync(key) : await engine.get!(key)
   expectSame('bytes read', edgesOf(value!), values.edgesOf(0))
+}
+
+async function fillMemtable(bench: Bench): Promise<void> {
+  const { keys, values, seed } = bench
+  const entryBytes = keys.present(0).length + values.of(0).length + ENTRY_BYTES
+  const operations = Math.floor(UNSCANNED_BYTES / entryBytes)
+  await fillBatches({ ...bench, operations, order: shuffled(operations, seed) })
+}
+
+async function scanOne({ engine, keys }: Bench): Promise<void> {
+  let first = ''
+  const scanned = engine.scan!({ reverse: false, limit: 1 }, (key) => {
+    first = key
+  })
+  if (scanned instanceof Promise) await scanned
+  if (first === '' || first > keys.present(0)) throw new Error('the first entry is another')
 }
 
 async function fillAndRead(bench: Bench): Promise<void> {
