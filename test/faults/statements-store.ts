@@ -100,7 +100,7 @@ export const STORE_STATEMENTS: readonly Statement[] = [
     async test(random) {
       const store = await closedStore(random)
       const name = random.pick(tablesOf(store.files))
-      const other = random.chance(0.5) ? store : await closedStore(random)
+      const other = random.chance(0.5) ? store : await closedStore(random, 9)
       const names = tablesOf(other.files).filter((one) => other !== store || one !== name)
       await expectFound(
         store,

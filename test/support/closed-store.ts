@@ -15,10 +15,10 @@ export interface ClosedStore {
   readonly content: ReadonlyMap<string, string>
 }
 
-/** Tables of two levels with filters, versions, tombstones and large values, a log and its value file. */
-export async function closedStore(random: Random): Promise<ClosedStore> {
+/** Tables of two levels with filters, versions, tombstones and large values, a log and its value file. `seed` gives the id. */
+export async function closedStore(random: Random, seed = 1): Promise<ClosedStore> {
   const fs = new MemoryFileSystem()
-  const db = await open(STORE, storeOptions(fs))
+  const db = await open(STORE, storeOptions(fs, seed))
   const content = new Map<string, string>()
   const put = (key: string, value: string): void => {
     db.putSync(key, value)

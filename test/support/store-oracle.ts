@@ -73,9 +73,11 @@ async function use(
 
 /** Closes the store, which must verify, and looks at what it leaves in its directory. */
 async function checkFiles(db: Database<string, string>, fs: FileSystem): Promise<void> {
-  const { problems, tables, logSegments } = await db.verify()
+  const { problems } = await db.verify()
   for (const problem of problems) throw new Error('verify finds a problem', { cause: problem })
   await db.close()
+  // A compaction may have ended since.
+  const { tables, logSegments } = db.stats()
   const names = fs.list(STORE)
   const count = (pattern: RegExp): number => names.filter((name) => pattern.test(name)).length
   const kinds = [
@@ -89,6 +91,7 @@ async function checkFiles(db: Database<string, string>, fs: FileSystem): Promise
   const withLog = values.filter((name) => names.includes(name.replace('.val', '.log'))).length
   const known = kinds.reduce((sum, [found = 0]) => sum + found, withLog)
   if (kinds.some(([found, right]) => found !== right) || known !== names.length) {
-    throw new Error(`files that do not belong: ${names.sort().join(' ')}`)
+    const right = `${tables} tables, ${logSegments} segments`
+    throw new Error(`not the files of ${right}: ${names.sort().join(' ')}`)
   }
 }
