@@ -49,6 +49,9 @@ export interface TableFilesOptions {
   readonly filesMax: number
 }
 
+/** A scan over several levels reads from so many files in turn. */
+const FILES_LEAST = 4
+
 /** A block holds one entry beyond its closing weight at most: key and inline value at their largest. */
 const ZSTD_CONTENT_MAX = 2 * 1024 * 1024
 
@@ -56,6 +59,8 @@ export class TableFiles implements BlockSource {
   readonly #kernel: Kernel
   readonly #fs: FileSystem
   readonly #options: TableFilesOptions
+  /** Fewer than the options say once the process had no handles left. */
+  #filesMax: number
   readonly #byNumber = new Map<number, OpenTable>()
   readonly #byAddress = new Map<Address, OpenTable>()
   /** Tables with an open file. */
@@ -68,6 +73,7 @@ export class TableFiles implements BlockSource {
     this.#kernel = kernel
     this.#fs = fs
     this.#options = options
+    this.#filesMax = options.filesMax
   }
 
   /** The handle of a table; nothing is read yet. */
@@ -273,7 +279,7 @@ export class TableFiles implements BlockSource {
   #file(table: OpenTable): File {
     table.used = ++this.#uses
     if (table.file !== undefined) return table.file
-    while (this.#opened.size >= this.#options.filesMax) this.#closeOldest()
+    while (this.#opened.size >= this.#filesMax) this.#closeOldest()
     table.file = this.#openFile(table)
     this.#opened.add(table)
     return table.file
@@ -291,7 +297,10 @@ export class TableFiles implements BlockSource {
         }
         // Too many open files: one of ours gives way.
         if (isOutOfHandles(error) && this.#opened.size > 0) {
-          this.#closeOldest()
+          // Half of them: those who share the process's handles with us need some too, and will again.
+          this.#filesMax = Math.max(FILES_LEAST, this.#opened.size >> 1)
+          while (this.#opened.size > this.#filesMax) this.#closeOldest()
+          if (this.#opened.size > 0) this.#closeOldest()
           continue
         }
         throw ioError(error, 'cannot open', table.name)
