@@ -35,7 +35,8 @@ export async function keepUp(db: Store, world: World, report: Report): Promise<v
   )
   report.check(
     `The tables went from ${bytes(before.tableBytes)} to ${bytes(after.tableBytes)}.`,
-    after.tableBytes < before.tableBytes,
+    // Where the work behind the writes was done in time, there was nothing left to give back.
+    after.tableBytes <= before.tableBytes,
   )
   await verify(db, report, 'After the compaction')
   printLevels(before, after, report)
