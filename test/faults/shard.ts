@@ -13,6 +13,8 @@ const shard = JSON.parse(process.argv[2] ?? '') as Shard
 const send = (message: Message): unknown => process.send?.(message)
 const run = new CaseRun(shard, (failure) => send({ kind: 'failure', failure }))
 
+// Without its parent nobody waits for it.
+process.on('disconnect', () => process.exit(1))
 process.on('unhandledRejection', (error) => run.fail(run.current, error))
 process.on('uncaughtException', (error) => run.fail(run.current, error))
 const progress = (): unknown => send({ kind: 'progress', count: run.count, current: run.current })
