@@ -1,7 +1,6 @@
 /** LZ4: the kernel's decoder, with bytes around its target that must stay as they are, and the one that works without it. */
 import { decodeLz4 } from '../../../src/table/lz4-decoder.ts'
 import { encodeSequences, lz4Decompress, type Sequence } from '../../reference/lz4.ts'
-import { codecKernel } from '../../support/codec-kernel.ts'
 import { mutated } from '../../support/mutation.ts'
 import { type Random, seededRandom } from '../../support/seed.ts'
 import { expectEqual, type Target } from './target.ts'
@@ -13,6 +12,8 @@ const REDZONE = 0xa5
 const SIZE_MAX = 4096
 
 export async function lz4Target(): Promise<Target> {
+  // It brings the compiler along, which takes half a second that other suites need not wait for.
+  const { codecKernel } = await import('../../support/codec-kernel.ts')
   const codecs = await codecKernel('checked')
   const source = codecs.allocate(2 * SIZE_MAX)
   const zone = codecs.allocate(SIZE_MAX + 2 * REDZONE_BYTES + 32)
