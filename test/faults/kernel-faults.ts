@@ -21,7 +21,7 @@ export const kernelFaults: Dimension = {
   title: 'a kernel that traps is never called again, one without memory goes on when it has some',
   unit: 'lives',
   floor: TRAPS + SIZES,
-  seconds: 100,
+  seconds: 60,
   async run(run) {
     const whole = new HostileKernels({})
     await live(whole, run.seed)

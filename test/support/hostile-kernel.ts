@@ -57,6 +57,7 @@ export class HostileKernels {
 
   /** There is memory again. */
   heal(): void {
+    if (this.#fault.roomBytes === undefined) return
     for (const kernel of this.#kernels) {
       if (!kernel.trapped) kernel.exports.setAllocationLimit(0xffffffff)
     }

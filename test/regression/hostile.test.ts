@@ -1,0 +1,148 @@
+/**
+ * Directories and files that somebody has prepared: H2, H5, H7 and H10 of the plan. What a file says behind its checksums is the
+ * matter of `decoders.test.ts`.
+ */
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { expect } from 'chai'
+import { MemoryFileSystem, open } from '../../src/index.ts'
+import { View } from '../../src/kernel/view.ts'
+import { TableFiles } from '../../src/table/table-files.ts'
+import { hash64, loadChecksums } from '../../src/util/checksum.ts'
+import { withinMemory } from '../faults/decoders/target.ts'
+import { encodeTable, tableIdentity } from '../reference/table.ts'
+import { fileSystemOf, filesOf, flipped } from '../support/crashed-store.ts'
+import { scanAll, WHOLE } from '../support/entries.ts'
+import { createKernel, HASH_SEED } from '../support/kernel.ts'
+import { STORE_ID } from '../support/memory-tables.ts'
+import { seededRandom, testSeed } from '../support/seed.ts'
+import { STORE, storeOptions } from '../support/store-workload.ts'
+import { tempDirectory } from '../support/temp.ts'
+
+const NUMBER = 9
+const CANARY = 'canary that sings'
+
+/** A table of 111 bytes, all checksums right, whose top index is to have these bytes at this offset. */
+function tinyTable(offset: bigint, bytes: number): Uint8Array {
+  const identity = tableIdentity(STORE_ID, NUMBER)
+  const options = { storeId: STORE_ID, number: NUMBER, hashSeed: HASH_SEED, bitsPerKey: 0 }
+  const entry = {
+    key: Uint8Array.of(1),
+    kind: 1,
+    sequence: 1,
+    timestamp: 0,
+    value: Uint8Array.of(2),
+  }
+  const file = new Uint8Array(111)
+  file.set(encodeTable([entry], options).subarray(0, 72))
+  const view = new DataView(file.buffer)
+  // Sections that follow each other, so that only the size of the top index is wrong.
+  view.setBigUint64(16, 79n - 7n, true)
+  view.setBigUint64(24, 79n - 7n, true)
+  view.setBigUint64(64, hash64(file.subarray(0, 64)), true)
+  view.setBigUint64(79 + 4, 0n, true)
+  view.setBigUint64(79 + 12, 7n, true)
+  view.setBigUint64(79 + 20, offset, true)
+  view.setUint32(79 + 28, bytes, true)
+  view.setUint32(79, Number(hash64(file.subarray(83), identity) & 0xffffffffn), true)
+  return file
+}
+
+describe('regression/hostile', () => {
+  before(loadChecksums)
+
+  it('H2: a table of 111 bytes that claims 4 GiB is damage, and takes no memory [TBL-10]', () => {
+    const kernel = createKernel()
+    const before = kernel.bytes
+    const claims: [bigint, number][] = [
+      [72n, 0xffffffff],
+      [72n, 7],
+      [2n ** 63n, 0xffffffff],
+      [0n, 0],
+    ]
+    for (const [offset, bytes] of claims) {
+      const file = tinyTable(offset, bytes)
+      const fs = new MemoryFileSystem()
+      fs.open('t', 'create').write(file, 0)
+      const options = { directory: '', storeId: STORE_ID, tableName: () => 't', filesMax: 4 }
+      const files = new TableFiles(kernel, fs, { ...options, unzstd: undefined })
+      const [smallest, largest] = [Uint8Array.of(0), Uint8Array.of(255)]
+      const table = files.open({ number: NUMBER, size: file.length, smallest, largest })
+      new View(kernel, files).set([], [[table]])
+      expect(() => withinMemory(file.length, () => scanAll(kernel, files, WHOLE)))
+        .to.throw()
+        .with.property('code', 'CORRUPTION')
+      new View(kernel, files).set([], [])
+      files.release(NUMBER)
+    }
+    expect(kernel.bytes).to.be.at.most(before + 2 ** 20)
+  })
+
+  it('H5: links that were planted under the names of files to come are neither written through nor removed through [ENV-1, ENV-2]', async () => {
+    const root = tempDirectory()
+    mkdirSync(`${root}/store`)
+    writeFileSync(`${root}/outside`, 'untouched')
+    for (let number = 1; number < 40; number++) {
+      for (const ending of ['log', 'val', 'sst', 'tmp']) {
+        const name = `${String(number).padStart(6, '0')}.${ending}`
+        symlinkSync('../outside', `${root}/store/${name}`)
+      }
+    }
+    symlinkSync('../outside', `${root}/store/CLOSED`)
+    const attempts = [
+      async () => {
+        const db = await open(`${root}/store`, { memtableSize: 65_536, workers: 0 })
+        try {
+          for (let i = 0; i < 200; i++) await db.put(`k${i}`, 'v'.repeat(1000))
+          await db.compact()
+        } finally {
+          await db.close()
+        }
+      },
+    ]
+    for (const attempt of attempts) await attempt().catch(() => {})
+    expect(readFileSync(`${root}/outside`, 'utf8')).to.equal('untouched')
+  })
+
+  it('H7: names of JavaScript are keys and values like any others [API-3, OPT-3]', async () => {
+    const db = await open(STORE, { fs: new MemoryFileSystem(), valueEncoding: 'json' })
+    const names = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'then', 'length']
+    const values = names.map((name) => JSON.parse(`{"${name}": {"sync": true, "polluted": 1}}`))
+    for (const [index, name] of names.entries()) await db.put(name, values[index])
+    for (const [index, name] of names.entries()) {
+      expect(JSON.stringify(await db.get(name))).to.equal(JSON.stringify(values[index]))
+    }
+    expect(await db.get('valueOf')).to.equal(undefined)
+    expect(({} as { polluted?: unknown }).polluted).to.equal(undefined)
+    const options = JSON.parse('{"__proto__": {"sync": "no boolean"}}')
+    await db.put('key', 1, options)
+    await db.close()
+  })
+
+  it('H10: no message about damage holds a byte of a key or a value [ERR-3]', async () => {
+    const random = seededRandom(testSeed())
+    const fs = new MemoryFileSystem()
+    const first = await open(STORE, storeOptions(fs))
+    for (let i = 0; i < 50; i++) first.putSync(`${CANARY} ${i}`, `${CANARY} `.repeat(20))
+    await first.compact()
+    for (let i = 0; i < 9; i++) first.putSync(`${CANARY} ${i}`, CANARY)
+    await first.close()
+    const files = filesOf(fs)
+    const told: string[] = []
+    for (let round = 0; round < 150; round++) {
+      const name = random.pick([...files.keys()])
+      const damaged = flipped(files, name, random.int(files.get(name)!.length), 1 << random.int(8))
+      const db = await open(STORE, storeOptions(fileSystemOf(damaged), 2)).catch((error) => {
+        told.push(String(error.message), String(error.stack), JSON.stringify(error))
+      })
+      if (db === undefined) continue
+      await db
+        .iterator()
+        .all()
+        .catch((error) => told.push(String(error.stack), JSON.stringify(error)))
+      for (const problem of (await db.verify()).problems) told.push(problem.message)
+      await db.close()
+    }
+    expect(told.length).to.be.greaterThan(100)
+    expect(told.filter((text) => text.includes('canary'))).to.deep.equal([])
+  })
+})
