@@ -37,7 +37,7 @@ import {
 export class Replay {
   /** Where the valid frames end. */
   end: u32
-  /** 1: a seal was met; 2: the bytes end with a frame; 0: what follows `end` is not a valid frame. */
+  /** 1: a seal was met; 2: the bytes end with a frame; 0: what follows `end` is neither a valid frame nor prepared space. */
   ending: u32
   /** Highest synced point that a frame states: distance and offset. 0xffffffff if none does. */
   distance: u32
@@ -114,7 +114,7 @@ export function memtableReplay(address: usize, length: u32, indexed: u32, out: u
     const kind = frameHolds(m, offset, length, last)
     if (kind == 255) return 12
     if (kind == 0) {
-      result.ending = 0
+      if (!isZero(m.arena + offset, length - offset)) result.ending = 0
       break
     }
     const header = m.arena + offset
@@ -127,7 +127,7 @@ export function memtableReplay(address: usize, length: u32, indexed: u32, out: u
     const next = offset + FRAME_HEADER + load<u32>(header, 8)
     if (kind == FRAME_SEAL) {
       offset = next
-      result.ending = offset == length ? 1 : 0
+      result.ending = isZero(m.arena + offset, length - offset) ? 1 : 0
       break
     }
     if (!takeFrame(m, offset, next, indexed)) return NO_MEMORY
@@ -138,6 +138,15 @@ export function memtableReplay(address: usize, length: u32, indexed: u32, out: u
   result.end = offset
   m.tail = offset
   return OK
+}
+
+/** Space that was prepared and not used, none of it at all included [LOG-13]. */
+function isZero(from: usize, bytes: u32): bool {
+  const end = from + bytes
+  let p = from
+  for (; p + 8 <= end; p += 8) if (load<u64>(p) != 0) return false
+  for (; p < end; p++) if (load<u8>(p) != 0) return false
+  return true
 }
 
 function takeFrame(m: Memtable, offset: u32, next: u32, indexed: u32): bool {

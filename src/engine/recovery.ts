@@ -186,7 +186,9 @@ export class LogRecovery {
     if (header.firstSequence <= this.#lastSequence && replay.count > 0) {
       this.#checkSequence(name, header.firstSequence)
     }
-    if (replay.ending === 'damage') {
+    // Zeros behind the frames are prepared space, but what a clean close leaves has none [LOG-13].
+    const isShort = this.#log.closed !== undefined && replay.end < length
+    if (replay.ending === 'damage' || isShort) {
       this.#noteProof(number, memtable.proof(replay.end, length))
       this.#noteDamage(number, replay.end, 'a frame does not verify')
       this.#droppedBytes += length - replay.end

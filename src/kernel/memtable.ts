@@ -17,6 +17,7 @@ export const ENTRY_CHARGE = 56
 export interface ReplayResult {
   /** Offset where the valid frames end. */
   readonly end: number
+  /** Zero bytes behind `end` are no damage [LOG-13]. */
   readonly ending: 'damage' | 'seal' | 'end'
   /** Synced point that frames state: segments back, and offset; `undefined` when none does. */
   readonly synced: SyncedPoint | undefined

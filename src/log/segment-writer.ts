@@ -18,6 +18,7 @@ import {
 } from '../kernel/memtable.ts'
 import { chunkedBytes, writeChunks } from '../util/value-chunks.ts'
 import { encodeSegmentHeader, type SegmentHeader, segmentIdentity } from './log-format.ts'
+import { PreparedSpace } from './prepared-space.ts'
 
 export interface SegmentPaths {
   readonly directory: string
@@ -36,6 +37,7 @@ export class SegmentWriter {
   readonly paths: SegmentPaths
   readonly #fs: FileSystem
   readonly #log: File
+  readonly #space: PreparedSpace
   #values: File | undefined
   #valueTail = 0
   #valueWritten = 0
@@ -78,6 +80,7 @@ export class SegmentWriter {
       this.memtable.free()
       throw error
     }
+    this.#space = new PreparedSpace(this.#log, capacity)
   }
 
   /** Offset up to which the log file holds the arena. */
@@ -142,6 +145,8 @@ export class SegmentWriter {
 
   /** Ends the segment in good order. */
   seal(synced: SyncedPoint | undefined): number {
+    // A seal that is in the file must not be followed by a failure: another would be written behind it.
+    this.#space.cut(this.#written)
     this.memtable.sealFrame(synced, this.#valueTail)
     const tail = this.memtable.sealSegment(synced, this.#valueTail)
     const bytes = this.#writeTo(tail)
@@ -163,6 +168,7 @@ export class SegmentWriter {
    * its values, so that their lengths are what a closing statement says. The segment must not be written any more.
    */
   fail(): void {
+    this.#space.stop()
     this.memtable.drop(Math.max(this.#written, SEGMENT_HEADER_BYTES))
     this.#valueTail = this.#valueWritten
     this.#log.truncate(this.#written)
@@ -238,6 +244,7 @@ export class SegmentWriter {
 
   #begin(): { written: number; values: number } {
     if (this.#failure !== undefined) throw this.#failure
+    this.#space.prepare(this.#written, this.#synced)
     return { written: this.#written, values: this.#valueWritten }
   }
 

@@ -10,15 +10,18 @@ import {
   type CrashingStore,
   contentOfFiles,
   crashedStore,
+  expectCommits,
   expectRefused,
   extended,
   type Files,
   fileSystemOf,
   filesOf,
   flipped,
-  isLog,
+  halfSynced,
+  logsOf,
   replaced,
   truncated,
+  twoSegments,
 } from '../support/crashed-store.ts'
 import { seededRandom, testSeed } from '../support/seed.ts'
 import { readStore } from '../support/store-model.ts'
@@ -27,51 +30,9 @@ import { STORE, storeOptions } from '../support/store-workload.ts'
 const LOG = '000002.log'
 const TAIL_SIZES = [1, 3, 4, 31, 32, 33, 511, 512, 4096, 131_072]
 
-/** Opens, compares with the first `count` commits, writes, and opens once more. */
-async function expectCommits(
-  files: Files,
-  { model }: Pick<CrashedStore, 'model'>,
-  count: number,
-): Promise<void> {
-  const fs = fileSystemOf(files)
-  const db = await open(STORE, storeOptions(fs, 2))
-  expect(await readStore(db, model.keys)).to.deep.equal(model.state(count))
-  await db.put('then', 'more')
-  await db.put('and', 'synced', { sync: true })
-  const after = filesOf(fs)
-  await db.close()
-  const expected = model.state(count).set('then', 'more').set('and', 'synced')
-  expect(await contentOfFiles(after), 'after a second crash').to.deep.equal(expected)
-}
-
 /** Commits that end at or before `length` of a log. */
 function commitsWithin({ ends }: CrashedStore, length: number): number {
   return ends.filter(({ offset }) => offset <= length).length
-}
-
-/** Four synced commits, then four that are not: their frames state what was synced. */
-function halfSynced(store: CrashingStore): void {
-  for (let i = 0; i < 4; i++) store.put(`s${i}`, `value ${i}`, { sync: true })
-  store.batch([
-    ['b1', 'one'],
-    ['b2', 'two'],
-    ['s1', 'again'],
-  ])
-  store.delete('s0')
-  store.put('p1', 'x'.repeat(100))
-  store.put('p2', '')
-}
-
-/** Two segments that were not flushed; with `sync`, everything but the last commit was synced. */
-function twoSegments(sync: boolean): (store: CrashingStore) => void {
-  return (store) => {
-    for (let i = 0; i < 13; i++) store.put(`k${i}`, `${i} `.repeat(1000), { sync })
-    store.put('end', 'end')
-  }
-}
-
-function logsOf(files: Files): string[] {
-  return [...files.keys()].filter(isLog)
 }
 
 describe('engine/recovery', function () {
@@ -110,7 +71,7 @@ describe('engine/recovery', function () {
 
     it('tells what it has dropped [REC-4]', async () => {
       const crashed = await crashedStore(halfSynced)
-      const files = extended(crashed.files, LOG, new Uint8Array(100))
+      const files = extended(crashed.files, LOG, new Uint8Array(100).fill(1))
       const events: StoreEvent[] = []
       const onEvent = (event: StoreEvent): unknown => events.push(event)
       const db = await open(STORE, storeOptions(fileSystemOf(files), 2, { onEvent }))
@@ -237,7 +198,8 @@ describe('engine/recovery', function () {
         await expectRefused(truncated(crashed.files, first, size), 'CORRUPTION')
       }
       await expectRefused(truncated(crashed.files, first, length - 1), 'CORRUPTION')
-      await expectRefused(extended(crashed.files, first, new Uint8Array(4)), 'CORRUPTION')
+      const longer = extended(crashed.files, first, new Uint8Array(4).fill(1))
+      await expectRefused(longer, 'CORRUPTION')
     })
 
     it('ends the log within a sealed segment that nobody has synced, whatever follows [REC-1, LOG-10, DUR-5]', async () => {

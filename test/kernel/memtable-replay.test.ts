@@ -120,10 +120,21 @@ describe('kernel/memtable-replay', () => {
       }
     })
 
-    it('behind a seal are damage [LOG-8]', () => {
-      const { bytes } = smallSegment(kernel)
-      const { result } = replay(kernel, join(bytes, new Uint8Array(8)))
-      expect([result.end, result.ending]).to.deep.equal([bytes.length, 'damage'])
+    it('behind a seal are damage, but for zeros [LOG-8, LOG-13]', () => {
+      const { bytes, frames } = smallSegment(kernel)
+      for (let tail = 1; tail < 70; tail++) {
+        const zeros = new Uint8Array(tail)
+        const { result } = replay(kernel, join(bytes, zeros))
+        expect([result.end, result.ending]).to.deep.equal([bytes.length, 'seal'])
+        const unsealed = bytes.slice(0, frames.at(-2)!.end)
+        const open = replay(kernel, join(unsealed, zeros)).result
+        expect([open.end, open.ending]).to.deep.equal([unsealed.length, 'end'])
+        zeros[tail - 1] = 1
+        for (const start of [bytes, unsealed]) {
+          const other = replay(kernel, join(start, zeros)).result
+          expect([other.end, other.ending]).to.deep.equal([start.length, 'damage'])
+        }
+      }
     })
 
     it('that break a rule under good checksums are damage, and reserved kinds a format to come [LOG-3, LOG-5]', () => {

@@ -179,7 +179,8 @@ describe('log/log-chain', () => {
     put()
     calls.length = 0
     await chain.syncAsync()
-    expect(calls).to.deep.equal([`sync /${logFileName(3)}`, 'syncDirectory '])
+    const syncs = calls.filter((call) => call.startsWith('sync'))
+    expect(syncs).to.deep.equal([`sync /${logFileName(3)}`, 'syncDirectory '])
   })
 
   it('goes on in a new segment after a failed write, once the old one is sealed [LOG-8, LOG-9]', () => {
@@ -200,6 +201,38 @@ describe('log/log-chain', () => {
     expect(framesOf(2)).to.have.length(1)
     chain.finishFailed()
     expect(framesOf(1)).to.have.length(2)
+  })
+
+  it('leaves a segment unsealed until its prepared space is cut off [LOG-8, LOG-15]', () => {
+    const size = (): number => readFile(memory, `/${logFileName(1)}`).length
+    begin(1)
+    const good = put()
+    chain.sync()
+    const prepared = size()
+    expect(prepared).to.be.greaterThan(good)
+    failing = `truncate /${logFileName(1)}`
+    expect(() => chain.seal()).to.throw('ENOSPC')
+    expect(() => chain.fail()).to.throw('ENOSPC')
+    expect(() => begin(2)).to.throw('ENOSPC')
+    expect([size(), framesOf(1).length]).to.deep.equal([prepared, 1])
+    failing = undefined
+    begin(2)
+    expect(framesOf(1).map(({ seal }) => seal)).to.deep.equal([false, true])
+    expect(size()).to.equal(good + 32)
+  })
+
+  it('prepares no more than a segment can take, and leaves none of it behind [LOG-14, LOG-15]', () => {
+    const size = (): number => readFile(memory, `/${logFileName(1)}`).length
+    begin(1)
+    while (chain.fits(59, BASE_TIMESTAMP)) {
+      put()
+      chain.open!.charge += 59
+      chain.sync()
+      expect(size()).to.be.within(chain.open!.length, 80 + CAPACITY + 32)
+    }
+    chain.seal()
+    expect(chain.segments.map(({ length }) => length)).to.deep.equal([size()])
+    expect(framesOf(1).at(-1)?.end).to.equal(size())
   })
 
   it('waits no more for a failed segment that has become a table', () => {

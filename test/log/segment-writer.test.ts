@@ -178,7 +178,8 @@ describe('log/segment-writer', () => {
     calls.length = 0
     segment.sync()
     const log = `sync /${PATHS.log}`
-    expect(calls).to.deep.equal([`sync /${PATHS.values}`, log, 'syncDirectory '])
+    const write = `write /${PATHS.log}`
+    expect(calls).to.deep.equal([write, `sync /${PATHS.values}`, log, 'syncDirectory '])
     expect(segment.synced).to.equal(segment.written)
     append(segment, entry(1))
     segment.write(undefined)
@@ -247,7 +248,10 @@ describe('log/segment-writer', () => {
     const image = crashing.image('lost')
     for (const name of [PATHS.log, PATHS.values]) {
       const path = `store/${name}`
-      expect(readFile(image, path), name).to.deep.equal(readFile(crashing, path))
+      // Prepared space may be lost.
+      const end = name === PATHS.log ? segment.written : undefined
+      const found = readFile(image, path).slice(0, end)
+      expect(found, name).to.deep.equal(readFile(crashing, path).slice(0, end))
     }
   })
 
@@ -259,7 +263,7 @@ describe('log/segment-writer', () => {
     const syncing = segment.syncAsync()
     segment.close()
     segment.close()
-    expect(calls).to.deep.equal([`sync /${PATHS.log}`])
+    expect(calls).to.deep.equal([`write /${PATHS.log}`, `sync /${PATHS.log}`])
     await syncing
     expect(calls.at(-1)).to.equal(`close /${PATHS.log}`)
     calls.length = 0

@@ -138,10 +138,11 @@ export function decodeSegment(bytes: Uint8Array, header: SegmentHeader): Decoded
   let end = HEADER_BYTES
   while (end < bytes.length) {
     const frame = decodeFrame(bytes, end, header)
-    if (frame === undefined) return { frames, end, ending: 'damage' }
+    const isPrepared = bytes.subarray(frame?.end ?? end).every((byte) => byte === 0)
+    if (frame === undefined) return { frames, end, ending: isPrepared ? 'end' : 'damage' }
     frames.push(frame)
     end = frame.end
-    if (frame.seal) return { frames, end, ending: end === bytes.length ? 'seal' : 'damage' }
+    if (frame.seal) return { frames, end, ending: isPrepared ? 'seal' : 'damage' }
   }
   return { frames, end, ending: 'end' }
 }

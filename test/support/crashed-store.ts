@@ -8,6 +8,7 @@ import { expect } from 'chai'
 import { readFile } from '../../src/env/file-io.ts'
 import type { FileSystem } from '../../src/env/file-system.ts'
 import { type Database, MemoryFileSystem, type OpenOptions, open } from '../../src/index.ts'
+import { decodeHeader, decodeSegment } from '../reference/log-segment.ts'
 import { readStore, StoreModel } from './store-model.ts'
 import { STORE, storeOptions } from './store-workload.ts'
 
@@ -53,7 +54,7 @@ export class CrashingStore {
 
   #note(): void {
     const file = this.#fs.list(STORE).filter(isLog).sort().at(-1) ?? ''
-    this.ends.push({ file, offset: this.#fs.status(`${STORE}/${file}`)?.size ?? 0 })
+    this.ends.push({ file, offset: withoutSpace(readFile(this.#fs, `${STORE}/${file}`)).length })
   }
 }
 
@@ -63,8 +64,24 @@ export interface CrashedStore {
   readonly ends: readonly CommitEnd[]
 }
 
-/** What is on disk when the process dies after `write`. */
+/** A segment without the space that was prepared behind its frames. */
+export function withoutSpace(log: Uint8Array): Uint8Array {
+  return log.length === 0 ? log : log.slice(0, decodeSegment(log, decodeHeader(log)).end)
+}
+
+/** What is on disk when the process dies after `write`, as if no space had been prepared. */
 export async function crashedStore(
+  write: (store: CrashingStore) => unknown,
+  from: Files = new Map(),
+): Promise<CrashedStore> {
+  const crashed = await crashedWithSpace(write, from)
+  const files = new Map(crashed.files)
+  for (const [name, bytes] of files) if (isLog(name)) files.set(name, withoutSpace(bytes))
+  return { ...crashed, files }
+}
+
+/** The same, as it is. */
+export async function crashedWithSpace(
   write: (store: CrashingStore) => unknown,
   from: Files = new Map(),
 ): Promise<CrashedStore> {
@@ -172,4 +189,46 @@ export async function contentOfFiles(
   } finally {
     await db.close()
   }
+}
+
+/** Opens, compares with the first `count` commits, writes, and opens once more. */
+export async function expectCommits(
+  files: Files,
+  { model }: Pick<CrashedStore, 'model'>,
+  count: number,
+): Promise<void> {
+  const fs = fileSystemOf(files)
+  const db = await open(STORE, storeOptions(fs, 2))
+  expect(await readStore(db, model.keys)).to.deep.equal(model.state(count))
+  await db.put('then', 'more')
+  await db.put('and', 'synced', { sync: true })
+  const after = filesOf(fs)
+  await db.close()
+  const expected = model.state(count).set('then', 'more').set('and', 'synced')
+  expect(await contentOfFiles(after), 'after a second crash').to.deep.equal(expected)
+}
+
+/** Four synced commits, then four that are not: their frames state what was synced. */
+export function halfSynced(store: CrashingStore): void {
+  for (let i = 0; i < 4; i++) store.put(`s${i}`, `value ${i}`, { sync: true })
+  store.batch([
+    ['b1', 'one'],
+    ['b2', 'two'],
+    ['s1', 'again'],
+  ])
+  store.delete('s0')
+  store.put('p1', 'x'.repeat(100))
+  store.put('p2', '')
+}
+
+/** Two segments that were not flushed; with `sync`, everything but the last commit was synced. */
+export function twoSegments(sync: boolean): (store: CrashingStore) => void {
+  return (store) => {
+    for (let i = 0; i < 13; i++) store.put(`k${i}`, `${i} `.repeat(1000), { sync })
+    store.put('end', 'end')
+  }
+}
+
+export function logsOf(files: Files): string[] {
+  return [...files.keys()].filter(isLog)
 }

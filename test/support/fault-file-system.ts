@@ -9,12 +9,18 @@ import type { File, FileSystem } from '../../src/env/file-system.ts'
 /**
  * Gets the name of a call (`'open create'`, `'open read'` and `'open readwrite'` for the ways to open) and its path; returns an error
  * code to fail it, or `'short'` to have a read or a write, and only these, do with half of the bytes without a failure.
+ * For a write it also gets what is to be written, and where.
  */
-export type Fault = (call: string, path: string) => string | undefined
+export type Fault = (call: string, path: string, write?: FaultyWrite) => string | undefined
+
+export interface FaultyWrite {
+  readonly source: Uint8Array
+  readonly position: number
+}
 
 export function faultFileSystem(inner: FileSystem, fault: Fault): FileSystem {
-  const check = (call: string, path: string): boolean => {
-    const code = fault(call, path)
+  const check = (call: string, path: string, write?: FaultyWrite): boolean => {
+    const code = fault(call, path, write)
     if (code === 'short' && (call === 'write' || call === 'read')) return true
     if (code !== undefined && code !== 'short') throw systemError(code, `${call} fails`)
     return false
@@ -22,7 +28,7 @@ export function faultFileSystem(inner: FileSystem, fault: Fault): FileSystem {
   return {
     open: (path, mode) => {
       check(`open ${mode}`, path)
-      return faultFile(inner.open(path, mode), (call) => check(call, path))
+      return faultFile(inner.open(path, mode), (call, write) => check(call, path, write))
     },
     makeDirectory: (path) => {
       check('makeDirectory', path)
@@ -58,7 +64,7 @@ export function faultFileSystem(inner: FileSystem, fault: Fault): FileSystem {
 }
 
 /** A write that fails has written half of its bytes. */
-function faultFile(inner: File, check: (call: string) => boolean): File {
+function faultFile(inner: File, check: (call: string, write?: FaultyWrite) => boolean): File {
   return {
     read: (target, position) => {
       const isShort = check('read') && target.length > 1
@@ -67,7 +73,7 @@ function faultFile(inner: File, check: (call: string) => boolean): File {
     write: (source, position) => {
       const half = source.subarray(0, source.length >> 1)
       try {
-        return inner.write(check('write') ? half : source, position)
+        return inner.write(check('write', { source, position }) ? half : source, position)
       } catch (error) {
         inner.write(half, position)
         throw error

@@ -6,11 +6,12 @@
  *     const { calls } = await runFaulty('flush', NO_FAULT, seed)
  *     for (let call = 1; call <= calls; call++) await runFaulty('flush', { call, code: 'EIO', isSticky: false }, seed)
  */
-import { systemError } from '../../src/env/file-io.ts'
+import { readFile, systemError } from '../../src/env/file-io.ts'
 import type { File, FileSystem } from '../../src/env/file-system.ts'
 import { MemoryFileSystem, open, SedgeError } from '../../src/index.ts'
 import { CrashFileSystem } from './crash-file-system.ts'
-import { faultFileSystem } from './fault-file-system.ts'
+import { withoutSpace } from './crashed-store.ts'
+import { type FaultyWrite, faultFileSystem } from './fault-file-system.ts'
 import { seededRandom } from './seed.ts'
 import { readStore } from './store-model.ts'
 import { checkImage } from './store-oracle.ts'
@@ -173,7 +174,7 @@ class Run {
         return inner.lock(path)
       },
     }
-    return faultFileSystem(counted, (call, path) => this.#meet(call, path))
+    return faultFileSystem(counted, (call, path, write) => this.#meet(call, path, write))
   }
 
   /** The file, which is to be closed some time. */
@@ -194,7 +195,7 @@ class Run {
     return counted
   }
 
-  #meet(call: string, path: string): string | undefined {
+  #meet(call: string, path: string, write?: FaultyWrite): string | undefined {
     if (this.#isOver) return undefined
     if (call === 'sync' && this.#unsynced.has(path)) this.#wrongs.push(`${path} is synced again`)
     this.calls.push(call)
@@ -202,10 +203,10 @@ class Run {
     const number = this.calls.length
     const isHit = at > 0 && (isSticky ? number >= at : number === at)
     if (!isHit) return undefined
-    return this.#fail(call, path, code)
+    return this.#fail(call, path, code, write)
   }
 
-  #fail(call: string, path: string, code: string): string | undefined {
+  #fail(call: string, path: string, code: string, write?: FaultyWrite): string | undefined {
     // Those who have begun another sync in this very moment could not know.
     if (call === 'sync' && code !== 'short') {
       const opening = this.#openings
@@ -215,10 +216,11 @@ class Run {
       if (call !== 'sync') return undefined
       if (code === 'lost') this.#inner.lose(path)
       else this.#inner.revert(path)
-      this.#hits.push({ call, path, isOpen: this.life.isOpen })
+      this.#hits.push({ call, path, isOpen: this.life.isOpen, isPreparing: false })
       return 'EIO'
     }
-    this.#hits.push({ call, path, isOpen: this.life.isOpen })
+    const isPreparing = write !== undefined && preparesSpace(this.#inner, path, write)
+    this.#hits.push({ call, path, isOpen: this.life.isOpen, isPreparing })
     return code
   }
 
@@ -276,18 +278,25 @@ interface Hit {
   readonly path: string
   /** The store was open already. */
   readonly isOpen: boolean
+  /** The write was of zeros behind the frames of a log. */
+  readonly isPreparing: boolean
+}
+
+function preparesSpace(fs: FileSystem, path: string, { source, position }: FaultyWrite): boolean {
+  if (!path.endsWith('.log') || position === 0 || source.some((byte) => byte !== 0)) return false
+  return withoutSpace(readFile(fs, path)).length === position
 }
 
 /** What may fail without a word: nothing is lost by it, or it is done again, or another file is closed to make room. */
-function isTolerated({ call, path, isOpen }: Hit, code: string): boolean {
+function isTolerated({ call, path, isOpen, isPreparing }: Hit, code: string): boolean {
   // Nobody may be allowed to look beyond the store's own directory.
   const isOutside = path !== STORE && !path.startsWith(`${STORE}/`)
   // A manifest goes on when the one that is to replace it cannot be written [MAN-17].
   const isNext = isOpen && path.includes('MANIFEST-')
   const isCrowded = (code === 'EMFILE' || code === 'ENFILE') && call.startsWith('open')
-  return (
-    isOutside || isNext || isCrowded || code === 'short' || call === 'close' || call === 'remove'
-  )
+  const isHarmless = code === 'short' || call === 'close' || call === 'remove'
+  // A sync does without the space that it cannot prepare [LOG-15].
+  return isOutside || isNext || isCrowded || isPreparing || isHarmless
 }
 
 /** The methods of a file system, without it. */
