@@ -48,10 +48,20 @@ export function blockCacheBytes(): u32 {
   return charged
 }
 
+let hitsBefore: f64 = 0
+let missesBefore: f64 = 0
+
 /** A lookup begins: what the one before has used may go. */
 export function lookupBegin(): void {
   if (++lookups == 0) lookups = 1
   lookup = lookups
+  hitsBefore = cacheHits
+  missesBefore = cacheMisses
+}
+
+/** The lookup starts again, after what it missed was installed: that is no hit, and what it had found is counted anew. */
+export function lookupAgain(): void {
+  cacheHits = hitsBefore - (cacheMisses - missesBefore)
 }
 
 /** No lookup is under way. */

@@ -62,6 +62,22 @@ export class Table {
 export let filterChecks: f64 = 0
 export let filterNegatives: f64 = 0
 export let filterFalsePositives: f64 = 0
+let checksBefore: f64 = 0
+let negativesBefore: f64 = 0
+let falsePositivesBefore: f64 = 0
+
+/** A lookup begins, or begins again: what filters say to it is counted once. */
+export function countFilters(again: u32): void {
+  if (again == 0) {
+    checksBefore = filterChecks
+    negativesBefore = filterNegatives
+    falsePositivesBefore = filterFalsePositives
+  } else {
+    filterChecks = checksBefore
+    filterNegatives = negativesBefore
+    filterFalsePositives = falsePositivesBefore
+  }
+}
 
 /** A table whose smallest and largest keys lie one after the other at `keys`; 0 when memory is exhausted. May grow. */
 export function tableCreate(

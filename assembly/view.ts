@@ -33,8 +33,8 @@ import {
   recordValue,
   recordValueBytes,
 } from './memtable'
-import { lookupBegin } from './block-cache'
-import { Table, tableCovers, tableFind } from './table'
+import { lookupAgain, lookupBegin } from './block-cache'
+import { Table, countFilters, tableCovers, tableFind } from './table'
 
 const LEVELS_MAX: u32 = 16
 
@@ -126,6 +126,8 @@ export function viewFind(key: usize, keyBytes: u32, sequence: f64, again: u32): 
     if (record != 0) return foundRecord(m, record)
   }
   if (again == 0) lookupBegin()
+  else lookupAgain()
+  countFilters(again)
   for (let i: u32 = 0, n = viewLevelCount(0); i < n; i++) {
     const table = <usize>load<u32>(tables + ((<usize>i) << 2))
     if (!tableCovers(table, key, keyBytes)) continue

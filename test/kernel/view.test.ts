@@ -163,9 +163,10 @@ describe('kernel/view', () => {
       if (bitsPerKey === 0) {
         expect([checks, negatives, falsePositives]).to.deep.equal([0, 0, 0])
       } else {
-        // A lookup that has to wait for a block asks again.
-        expect(checks).to.be.within(2002, 2002 + tables.reads)
-        expect(negatives + falsePositives).to.be.within(1000, 1000 + tables.reads)
+        // A lookup that has to wait for a block asks again, which counts once.
+        expect(tables.reads).to.be.greaterThan(0)
+        expect(checks).to.equal(2002)
+        expect(negatives + falsePositives).to.equal(1000)
         expect(falsePositives).to.be.lessThan(60)
       }
     }
