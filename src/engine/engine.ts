@@ -32,7 +32,7 @@ import { type Opened, openStore } from './opening.ts'
 import type { ResolvedOptions } from './options.ts'
 import { Reader } from './reader.ts'
 import { readStats } from './stats.ts'
-import { asSedgeError, closedError, type Store } from './store.ts'
+import { asSedgeError, closedError, failedError, type Store } from './store.ts'
 import { verifyStore } from './verify.ts'
 import { Writer } from './writer.ts'
 
@@ -259,6 +259,8 @@ export class Engine implements EngineLike {
     if (!isSmall) await this.#flushBeforeClose()
     this.#background.stop()
     this.#writer.finishFailed()
+    if (this.#lock?.isHeld() === false) throw failedError(store.failWithoutLock())
+    store.assertLogThere()
     try {
       await store.chain.syncAsync()
     } catch (error) {
@@ -279,6 +281,7 @@ export class Engine implements EngineLike {
     const store = this.#store
     this.#background.stop()
     await this.#writer.settle()
+    if (store.manifest !== undefined) store.assertLogThere()
     try {
       await store.chain.syncAsync()
     } catch (cause) {

@@ -3,11 +3,13 @@
  * is in. It decides nothing; writer, reader and background work do.
  */
 import type { Environment } from '../env/environment.ts'
-import { SedgeError } from '../errors.ts'
+import { ioError } from '../env/file-io.ts'
+import { corruption, SedgeError } from '../errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { View } from '../kernel/view.ts'
 import type { LogChain } from '../log/log-chain.ts'
 import type { TableFiles } from '../table/table-files.ts'
+import { logFileName, valueFileName } from '../version/file-names.ts'
 import type { Manifest } from '../version/manifest.ts'
 import type { Version } from '../version/version.ts'
 import type { RecoveryReport, Stats, StoreEvent } from './engine-types.ts'
@@ -176,10 +178,51 @@ export class Store {
       throw new SedgeError('UNSUPPORTED', 'the store is open for reading only')
     }
     if (this.state === 'closed') throw closedError()
-    throw new SedgeError('FAILED', `the store has failed: ${this.failure?.message ?? ''}`, {
-      cause: this.failure,
-    })
+    throw failedError(this.failure)
   }
+
+  /** The lock is not ours any more: no write is accepted. Returns the error. */
+  failWithoutLock(): SedgeError {
+    const error = this.#isThere('directory', '')
+      ? new SedgeError('LOCKED', 'another process has taken the store over')
+      : directoryGone()
+    return this.fail(error)
+  }
+
+  /**
+   * Throws `FAILED`, and accepts no write any more, when the log has been taken away [DUR-15]. Throws `IO` when that cannot
+   * be known.
+   */
+  assertLogThere(): void {
+    if (!this.#isThere('directory', '')) throw failedError(this.fail(directoryGone()))
+    for (const { number, valueBytes } of this.chain.segments) {
+      this.#assertFile(logFileName(number))
+      if (valueBytes > 0) this.#assertFile(valueFileName(number))
+    }
+  }
+
+  #assertFile(name: string): void {
+    if (this.#isThere('file', name)) return
+    throw failedError(this.fail(corruption(name, undefined, 'the file has been removed')))
+  }
+
+  #isThere(kind: 'file' | 'directory', name: string): boolean {
+    const path = name === '' ? this.directory : `${this.directory}/${name}`
+    try {
+      return this.env.fs.status(path)?.kind === kind
+    } catch (error) {
+      throw ioError(error, 'cannot look at', path)
+    }
+  }
+}
+
+function directoryGone(): SedgeError {
+  return new SedgeError('IO', 'the directory of the store is gone')
+}
+
+/** What is told of a store that an earlier failure has ended writing to. */
+export function failedError(cause: SedgeError | undefined): SedgeError {
+  return new SedgeError('FAILED', `the store has failed: ${cause?.message ?? ''}`, { cause })
 }
 
 export function closedError(): SedgeError {

@@ -393,6 +393,6 @@ export class Writer {
     if (now - this.#checkedAt < FENCE_CHECK_MS) return
     this.#checkedAt = now
     if (this.#host.isLockHeld()) return
-    throw this.#store.fail(new SedgeError('LOCKED', 'another process has taken the store over'))
+    throw this.#store.failWithoutLock()
   }
 }

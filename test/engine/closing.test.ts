@@ -1,8 +1,10 @@
 /** What a store leaves behind when it is closed in the middle of its background work. */
-import { readdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'chai'
 import { MemoryFileSystem, type OpenOptions, open } from '../../src/index.ts'
+import { rejection } from '../support/faulty-store.ts'
 import { tempDirectory } from '../support/temp.ts'
 
 const MIB = 1024 * 1024
@@ -27,7 +29,52 @@ async function closeBusy(
   return [left, list().sort()]
 }
 
+/** What somebody does to a store's files while it is open. */
+const LOSSES: Readonly<Record<string, (path: string) => void>> = {
+  'the directory is removed': (path) => rmSync(path, { recursive: true }),
+  'the directory is another': (path) => {
+    rmSync(path, { recursive: true })
+    mkdirSync(path)
+  },
+  'the log is removed': (path) => rmSync(join(path, logOf(path))),
+}
+
+function logOf(path: string): string {
+  return readdirSync(path).find((name) => name.endsWith('.log')) ?? ''
+}
+
 describe('engine/closing', () => {
+  for (const [what, lose] of Object.entries(LOSSES)) {
+    it(`does not say that all is well when ${what}, and lets go of everything [DUR-15, API-21]`, async () => {
+      const path = join(tempDirectory(), 'store')
+      const db = await open(path)
+      await db.put('synced', 'v', { sync: true })
+      await db.put('acknowledged', 'v')
+      lose(path)
+      const error = await rejection(db.close())
+      expect(error).to.have.property('code', 'FAILED')
+      expect(error.cause).to.have.property('code').that.is.oneOf(['IO', 'LOCKED', 'CORRUPTION'])
+      expect(db.status).to.equal('closed')
+      const left = existsSync(path) ? readdirSync(path) : []
+      expect(left.filter((name) => name === 'CLOSED' || name.startsWith('LOCK-'))).to.deep.equal([])
+      // The lock of this process is free: whatever is there now may be opened, or refused for what it is.
+      const again = await open(path, { recovery: 'pointInTime' }).catch((reason: unknown) => reason)
+      expect(again).not.to.have.property('code', 'LOCKED')
+      await (again as { close?: () => Promise<void> }).close?.()
+    })
+  }
+
+  it('tells of a directory that vanished before the store has failed, too [DUR-15]', async () => {
+    const path = join(tempDirectory(), 'store')
+    const db = await open(path)
+    await db.put('acknowledged', 'v')
+    rmSync(path, { recursive: true })
+    await db.flush().catch(() => undefined)
+    const error = await rejection(db.close())
+    expect(error).to.have.property('code', 'FAILED')
+    expect(db.status).to.equal('closed')
+  })
+
   it('ends the work in the background before the store is given up [API-21]', async () => {
     for (let round = 0; round < 3; round++) {
       const fs = new MemoryFileSystem()
