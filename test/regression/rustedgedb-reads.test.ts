@@ -73,7 +73,9 @@ describe('regression/rustedgedb-reads', () => {
       const crashed = stores.fs.clone()
       append(crashed, stores.names(/log$/, crashed).at(-1)!, tail)
       const first = await stores.open({}, crashed)
-      expect(first.stats().recovery.droppedBytes).to.equal(tail.length)
+      // Zeros are space that was prepared for more: nothing was in them.
+      const isGarbage = tail.some((byte) => byte !== 0)
+      expect(first.stats().recovery.droppedBytes).to.equal(isGarbage ? tail.length : 0)
       await first.put('after', 'value')
       const second = await stores.open({}, crashed.clone())
       expect([...(await contentOf(second)).keys()]).to.deep.equal(['after', 'before'])

@@ -96,12 +96,17 @@ function scan(bytes: Uint8Array, identity: bigint): Scanned {
     if (part.type === 'searching') continue
     if (!follows(part, last, values)) break
     end = part.end
-    if (part.type !== 'frame') return { end, records, isSealed: end === bytes.length }
+    if (part.type !== 'frame') return { end, records, isSealed: isZero(bytes.subarray(end)) }
     records += part.records.length
     last = part.records.at(-1)!.sequenceDelta
     values = part.valueBytes
   }
   return { end, records, isSealed: false }
+}
+
+/** Space that was prepared for frames [LOG-13], none of it included. */
+function isZero(bytes: Uint8Array): boolean {
+  return bytes.every((byte) => byte === 0)
 }
 
 function follows(part: SegmentPart, last: number, values: number): boolean {
