@@ -15,7 +15,7 @@ export const crashImages: Dimension = {
   title:
     'whenever the power goes, and whatever the disk forgets, a store is there with all it promised',
   unit: 'images',
-  floor: 28_000,
+  floor: 25_000,
   seconds: 160,
   async run(run) {
     let index = 0

@@ -14,7 +14,7 @@ import type { Dimension } from './dimension.ts'
 import { type Cut, cutsOf, POLICIES, policyOf, type Recording, record } from './recording.ts'
 import { WORKLOADS } from './workloads.ts'
 
-const TIMES = 7
+const TIMES = 8
 const DEPTH_MAX = 3
 
 export const nestedCrashes: Dimension = {
