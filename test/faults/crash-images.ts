@@ -32,7 +32,12 @@ export const crashImages: Dimension = {
   },
 }
 
-async function checkCut(run: Run, recording: Recording, cut: Cut, index: number): Promise<void> {
+export async function checkCut(
+  run: Run,
+  recording: Recording,
+  cut: Cut,
+  index: number,
+): Promise<void> {
   const name = POLICIES[index % POLICIES.length]!
   const random = seededRandom(run.seed * 65_537 + index)
   const { workload, model, options } = recording

@@ -11,6 +11,7 @@ import { lockHolders, lockRaces } from './locks.ts'
 import { modelOperations } from './model.ts'
 import { nestedCrashes } from './nested-crashes.ts'
 import { pressure } from './pressure.ts'
+import { sabotages } from './sabotages.ts'
 import { statements } from './statements.ts'
 
 export const DIMENSIONS: readonly Dimension[] = [
@@ -28,4 +29,5 @@ export const DIMENSIONS: readonly Dimension[] = [
   pressure,
   lockRaces,
   lockHolders,
+  sabotages,
 ]

@@ -33,6 +33,8 @@ export interface ModelRun {
   /** `'disk'`: a temporary directory. */
   readonly place: 'memory' | 'disk'
   readonly operations?: OperationOptions
+  /** Milliseconds that a reduction may take. */
+  readonly reduceMs?: number
   /** Puts something else in the place of the store: to see that the model sees it. */
   readonly wrap?: (db: AnyDatabase) => AnyDatabase
 }
@@ -70,7 +72,7 @@ export function manyOptionSets(): StoreOptions[] {
   }))
 }
 
-/** How many operations a reduction may run, in all, and for how long. */
+/** How long a reduction may take when nothing else is said. */
 const REDUCE_MS = 20_000
 
 /** Runs operations that follow from the seed and returns how many. Throws at the first difference. */
@@ -87,7 +89,7 @@ export async function runModel(run: ModelRun): Promise<number> {
   const { seed, options, place } = run
   const where = `seed=${seed} place=${place} options=${JSON.stringify(options)}`
   const message = `${where} step=${list.length} of ${run.steps}: ${String(failure)}`
-  const reduced = await reduceOperations(list, REDUCE_MS, async (fewer) => {
+  const reduced = await reduceOperations(list, run.reduceMs ?? REDUCE_MS, async (fewer) => {
     let at = 0
     return (await runOnce(run, fewer.length, () => fewer[at++]!)) !== undefined
   })

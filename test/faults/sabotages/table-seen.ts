@@ -1,0 +1,331 @@
+/** Stores that read what they must not believe, show what they must not show, or keep what they must let go. */
+import type { Sabotage } from './sabotage.ts'
+
+export const SEEN_SABOTAGES: readonly Sabotage[] = [
+  {
+    id: 'M10',
+    what: 'does not verify the chunks of a large value',
+    slice: 'bit flips',
+    edits: [
+      {
+        file: 'src/util/value-chunks.ts',
+        text: 'if (actual !== expected) {',
+        by: 'if (false) {',
+      },
+    ],
+  },
+  {
+    id: 'M11',
+    what: 'does not ask whether a segment belongs here',
+    slice: 'tests: segment reader',
+    edits: [
+      {
+        file: 'src/log/segment-reader.ts',
+        text: 'checkSegmentPlace(segment.name, header, segment.storeId, segment.number)',
+        by: '',
+      },
+    ],
+  },
+  {
+    id: 'M13',
+    what: 'takes damage within the log for its end',
+    slice: 'bit flips',
+    edits: [
+      {
+        file: 'src/engine/recovery.ts',
+        text: "if (isProven || mode === 'strict') throw error",
+        by: "if (mode === 'strict') throw error",
+      },
+    ],
+  },
+  {
+    id: 'S11',
+    what: 'takes damage within the manifest for its end',
+    slice: 'tests: manifest recovery',
+    edits: [
+      {
+        file: 'src/version/manifest-recovery.ts',
+        text: 'checkNothingFollows(file, name, size, identity, length) return',
+        by: 'return',
+      },
+    ],
+  },
+  {
+    id: 'S12',
+    what: 'ignores what the last clean close has stated',
+    slice: 'truncations',
+    edits: [
+      {
+        file: 'src/engine/opening.ts',
+        text: 'const closed = readClosed(env.fs, path, recovered)',
+        by: 'const closed = undefined',
+      },
+    ],
+  },
+  {
+    id: 'S13',
+    what: 'does not look whether the tables are there',
+    slice: 'tests: opening',
+    edits: [
+      {
+        file: 'src/engine/opening.ts',
+        text: "if (status?.kind === 'file' && status.size === size) continue",
+        by: 'continue',
+      },
+    ],
+  },
+  {
+    id: 'S14',
+    what: 'does not verify the content of a manifest record',
+    slice: 'bit flips',
+    edits: [
+      {
+        file: 'src/version/manifest-recovery.ts',
+        text: 'return isPayload(payload, header, identity, offset) ?',
+        by: 'return true ?',
+      },
+    ],
+  },
+  {
+    id: 'M14',
+    what: 'gives a file number twice',
+    slice: 'tests: manifest',
+    edits: [
+      {
+        file: 'src/version/manifest.ts',
+        text: 'const number = this.#nextNumber++',
+        by: 'const number = this.#nextNumber',
+      },
+    ],
+  },
+  {
+    id: 'S15',
+    what: 'writes on after another has taken the store over',
+    slice: 'tests: manifest',
+    edits: [
+      {
+        file: 'src/version/manifest.ts',
+        text: 'if (this.isFenced()) throw this.#fail(fenced()) if (this.#length',
+        by: 'if (this.#length',
+      },
+    ],
+  },
+  {
+    id: 'M15',
+    what: 'counts sequences from 1 again in a new segment',
+    slice: 'model',
+    edits: [
+      {
+        file: 'src/engine/writer.ts',
+        text: 'store.sequence + 1, timestamp, capacity',
+        by: '(store.sequence = 0) + 1, timestamp, capacity',
+      },
+    ],
+  },
+  {
+    id: 'M16',
+    what: 'takes an empty value for a deletion',
+    slice: 'model',
+    edits: [
+      {
+        file: 'src/engine/writer.ts',
+        text: 'this.#append(EntryKind.PUT, key, value) return',
+        by: `const kind = value.length === 0 ? EntryKind.DELETE : EntryKind.PUT
+          this.#append(kind, key, value)
+          return`,
+      },
+    ],
+  },
+  {
+    id: 'M18',
+    what: 'takes whoever has the pid of a dead holder for the holder',
+    slice: 'tests: lock verdict',
+    edits: [
+      {
+        file: 'src/env/lock-verdict.ts',
+        text: "|| evidence.process === 'replaced') return 'dead'",
+        by: ") return 'dead'\nif (evidence.process === 'replaced') return 'alive'",
+      },
+    ],
+  },
+  {
+    id: 'M20',
+    what: 'drops tombstones above older data',
+    slice: 'crash images: levels',
+    edits: [
+      {
+        file: 'src/engine/compactor.ts',
+        text: 'dropTombstones: compaction.bottommost',
+        by: 'dropTombstones: true',
+      },
+    ],
+  },
+  {
+    id: 'S16',
+    what: 'looks for older data one level too deep',
+    slice: 'tests: compaction picker',
+    edits: [
+      {
+        file: 'src/version/version.ts',
+        text: 'let deeper = level + 1; deeper <',
+        by: 'let deeper = level + 2; deeper <',
+      },
+    ],
+  },
+  {
+    id: 'M21',
+    what: 'asks the filters for bits that were never set',
+    slice: 'model',
+    edits: [
+      {
+        file: 'src/table/table-files.ts',
+        text: 'layout.limit, layout.bitsPerKey)',
+        by: 'layout.limit, layout.bitsPerKey + 4)',
+      },
+    ],
+  },
+  {
+    id: 'M22',
+    what: 'shows an iterator what was written after it began',
+    slice: 'model',
+    edits: [
+      {
+        file: 'src/engine/reader.ts',
+        text: 'sequence: this.sequence, entries,',
+        by: 'sequence: this.#store.sequence, entries,',
+      },
+    ],
+  },
+  {
+    id: 'S17',
+    what: 'reads at a snapshot what is there now',
+    slice: 'model',
+    edits: [
+      {
+        file: 'src/engine/reader.ts',
+        text: 'store.view.find(bytes, sequence ?? store.sequence)',
+        by: 'store.view.find(bytes, store.sequence)',
+      },
+    ],
+  },
+  {
+    id: 'M32',
+    what: 'does not keep what snapshots and iterators see in a flush',
+    slice: 'model',
+    edits: [{ file: 'src/engine/background.ts', text: 'live.list()', by: '[]' }],
+  },
+  {
+    id: 'S18',
+    what: 'does not keep what snapshots and iterators see in a compaction',
+    slice: 'model',
+    edits: [{ file: 'src/engine/compactor.ts', text: 'live.list()', by: '[]' }],
+  },
+  {
+    id: 'S19',
+    what: 'shows the entry twice at which a batch of a scan ends',
+    slice: 'model',
+    edits: [
+      {
+        file: 'src/engine/reader.ts',
+        text: 'this.#startInclusive = false',
+        by: 'this.#startInclusive = true',
+      },
+    ],
+  },
+  {
+    id: 'M28',
+    what: 'hands out views of its own memory',
+    slice: 'model',
+    edits: [
+      {
+        file: 'src/kernel/kernel.ts',
+        text: "return this.slab.take(bytes, at, length, form === 'buffer')",
+        by: 'return bytes.subarray(at, at + length)',
+      },
+    ],
+  },
+  {
+    id: 'M23',
+    what: 'calls a kernel again that has trapped',
+    slice: 'kernel faults',
+    edits: [
+      {
+        file: 'src/kernel/kernel.ts',
+        text: 'if (state.trapped !== undefined) fail(state.trapped)',
+        by: '',
+      },
+    ],
+  },
+  {
+    id: 'M24',
+    what: 'does not miss a job that the worker has lost',
+    slice: 'tests: worker pool',
+    edits: [
+      {
+        file: 'src/env/worker-pool.ts',
+        text: 'this.#loseOvertaken(message.id, pending.priority)',
+        by: '',
+      },
+    ],
+  },
+  {
+    id: 'M25',
+    what: 'does not make tables of a log that a crash has torn',
+    slice: 'tests: recovery',
+    edits: [
+      {
+        file: 'src/engine/opening.ts',
+        text: 'mustFlush: !clean && log.segments.length > 0',
+        by: 'mustFlush: false',
+      },
+    ],
+  },
+  {
+    id: 'M26',
+    what: 'goes back to an older manifest without a word',
+    slice: 'tests: manifest recovery',
+    edits: [
+      {
+        file: 'src/version/manifest-recovery.ts',
+        text: 'of markers.slice(0, found.index)',
+        by: 'of markers.slice(0, 0)',
+      },
+    ],
+  },
+  {
+    id: 'M27',
+    what: 'allocates what a damaged file claims',
+    slice: 'tests: table files',
+    edits: [
+      {
+        file: 'src/table/table-files.ts',
+        text: 'if (offset + length > description.size) {',
+        by: 'if (false) {',
+      },
+    ],
+  },
+  {
+    id: 'M29',
+    what: 'never makes a writer wait',
+    slice: 'tests: backpressure',
+    edits: [
+      {
+        file: 'src/engine/backpressure.ts',
+        text: 'if (!this.#memtablesHaveRoom(bytes)) return false',
+        by: 'return true',
+      },
+    ],
+  },
+  {
+    id: 'M33',
+    what: 'is as it should be, and the model has one wrong value: the suite must use its model',
+    slice: 'crash images: put',
+    edits: [
+      {
+        file: 'test/support/store-model.ts',
+        text: 'else state.set(key, value) if (state.get(key)',
+        by: "else state.set(key, key === 'k7' ? 'wrong' : value)\nif (state.get(key)",
+      },
+    ],
+  },
+]

@@ -1,0 +1,297 @@
+/** Stores that do to their files what must not be done, or not in that order, or take a failure for a success. */
+import type { Edit, Sabotage } from './sabotage.ts'
+
+const NO_SYNC: Edit = {
+  file: 'src/engine/syncer.ts',
+  text: 'await this.#store.chain.syncAsync()',
+  by: 'await undefined',
+}
+
+export const SYNC_SABOTAGES: readonly Sabotage[] = [
+  {
+    id: 'M1',
+    what: 'acknowledges writes of level disk that were not synced',
+    slice: 'crash images: sync put',
+    edits: [NO_SYNC],
+  },
+  {
+    id: 'M34',
+    what: 'the same, on a disk that forgets nothing: the suite must need its disk',
+    slice: 'crash images: sync put',
+    edits: [
+      NO_SYNC,
+      {
+        file: 'test/faults/recording.ts',
+        text: 'replay.fs.image(policyOf(name, random))',
+        by: "replay.fs.image('kept')",
+      },
+    ],
+    isBlind: true,
+  },
+  {
+    id: 'M2',
+    what: 'does not sync the directory of a new log',
+    slice: 'crash images: sync put',
+    edits: [
+      {
+        file: 'src/log/segment-writer.ts',
+        text: 'if (!this.#directorySynced) {',
+        by: 'if (false) {',
+      },
+    ],
+  },
+  {
+    id: 'M3',
+    what: 'puts a table into the manifest that was not synced',
+    slice: 'crash images: flush',
+    edits: [
+      {
+        file: 'src/compaction/table-output.ts',
+        text: 'file.sync() file.close()',
+        by: 'file.close()',
+      },
+    ],
+  },
+  {
+    id: 'S1',
+    what: 'does not sync the directory after the rename of a table',
+    slice: 'crash images: flush',
+    edits: [
+      {
+        file: 'src/compaction/table-output.ts',
+        text: 'if (this.#tables.length > 0) this.#fs.syncDirectory(this.#options.directory)',
+        by: '',
+      },
+    ],
+  },
+  {
+    id: 'M4',
+    what: 'writes the marker before the directory with its manifest is synced',
+    slice: 'crash images: manifest rotation',
+    edits: [
+      {
+        file: 'src/version/manifest-files.ts',
+        text: 'fs.syncDirectory(directory) const file =',
+        by: 'const file =',
+      },
+    ],
+  },
+  {
+    id: 'S2',
+    what: 'does not sync the directory behind a marker',
+    slice: 'crash images: first open',
+    edits: [
+      {
+        file: 'src/version/manifest-files.ts',
+        text: 'file.close() fs.syncDirectory(directory) }',
+        by: 'file.close() }',
+      },
+    ],
+  },
+  {
+    id: 'S3',
+    what: 'does not sync an edit of the manifest',
+    slice: 'crash images: flush',
+    edits: [
+      {
+        file: 'src/version/manifest.ts',
+        text: 'this.#file.sync() } catch (error) {',
+        by: '} catch (error) {',
+      },
+    ],
+  },
+  {
+    id: 'S4',
+    what: 'does not sync a new manifest',
+    slice: 'crash images: manifest rotation',
+    edits: [
+      {
+        file: 'src/version/manifest-files.ts',
+        text: 'file.sync() } catch (error) { file.close() removeQuietly(fs, path)',
+        by: '} catch (error) { file.close(); removeQuietly(fs, path)',
+      },
+    ],
+  },
+  {
+    id: 'M5',
+    what: 'removes a log before its table is in the manifest',
+    slice: 'crash images: flush',
+    edits: [
+      {
+        file: 'src/engine/background.ts',
+        text: 'store.manifest?.append({',
+        by: `store.env.fs.remove(store.directory + '/' + logFileName(segment.number))
+          store.manifest?.append({`,
+      },
+    ],
+  },
+  {
+    id: 'M6',
+    what: 'removes the inputs of a compaction before its outputs are in the manifest',
+    slice: 'crash images: level 0',
+    edits: [
+      {
+        file: 'src/engine/compactor.ts',
+        text: 'try { store.manifest?.append({',
+        by: `for (const { number } of output === undefined ? [] : removed)
+            store.env.fs.remove(store.directory + '/' + tableFileName(number))
+          try { store.manifest?.append({`,
+      },
+    ],
+  },
+  {
+    id: 'M7',
+    what: 'takes a failed sync for a success',
+    slice: 'I/O errors: synced puts',
+    edits: [
+      {
+        file: 'src/log/segment-writer.ts',
+        text: 'throw this.#broken(error) } finally {',
+        by: '} finally {',
+      },
+    ],
+  },
+  {
+    id: 'M8',
+    what: 'syncs again after a failure and acknowledges',
+    slice: 'I/O errors: lost syncs',
+    edits: [
+      {
+        file: 'src/engine/syncer.ts',
+        text: 'await this.#store.chain.syncAsync()',
+        by: 'await this.#store.chain.syncAsync().catch(() => this.#store.chain.syncAsync())',
+      },
+      {
+        file: 'src/log/segment-writer.ts',
+        text: 'if (this.#failure !== undefined) throw this.#failure',
+        by: '',
+      },
+    ],
+  },
+  {
+    id: 'S5',
+    what: 'resolves those who waited for a sync that failed',
+    slice: 'I/O errors: lost syncs',
+    edits: [
+      {
+        file: 'src/engine/syncer.ts',
+        text: 'for (const { reject } of waiting) reject(reason)',
+        by: 'for (const { resolve } of waiting) resolve()',
+      },
+    ],
+  },
+  {
+    id: 'M9',
+    what: 'takes a short write for a whole one',
+    slice: 'I/O errors: short writes',
+    edits: [
+      {
+        file: 'src/env/file-io.ts',
+        text: "if (count === 0) throw systemError('EIO', 'a write was cut short') done += count",
+        by: 'return',
+      },
+    ],
+  },
+  {
+    id: 'M12',
+    what: 'goes on behind a torn frame: a failed write is not cut back',
+    slice: 'tests: log chain',
+    edits: [
+      {
+        file: 'src/log/log-chain.ts',
+        text: 'this.finishFailed() const { directory',
+        by: 'const { directory',
+      },
+    ],
+  },
+  {
+    id: 'M31',
+    what: 'does not write again what a sync in flight may have lost',
+    slice: 'tests: segment writer',
+    edits: [
+      {
+        file: 'src/log/segment-writer.ts',
+        text: 'if (this.#syncing > 0) this.#writeAgain(written, values)',
+        by: '',
+      },
+    ],
+  },
+  {
+    id: 'M17',
+    what: 'writes a batch in pieces',
+    slice: 'crash images: batch',
+    edits: [
+      {
+        file: 'src/engine/writer.ts',
+        text: 'let next = 0 for (const one of measured) {',
+        by: 'let next = 0\nfor (const one of measured) {\nchain.write()',
+      },
+    ],
+  },
+  {
+    id: 'M30',
+    what: 'acknowledges a clear that is not in the log',
+    slice: 'crash images: clear',
+    edits: [
+      {
+        file: 'src/engine/engine.ts',
+        text: 'await this.batch(operations, level) } finally {',
+        by: "await this.batch(operations, 'none') } finally {",
+      },
+    ],
+  },
+  {
+    id: 'S6',
+    what: 'does not sync the log when it closes',
+    slice: 'crash images: close and open',
+    edits: [
+      {
+        file: 'src/engine/engine.ts',
+        text: 'await store.chain.syncAsync() } catch (error) {',
+        by: '} catch (error) {',
+      },
+    ],
+  },
+  {
+    id: 'S7',
+    what: 'does not sync the directory that a new store lies in',
+    slice: 'tests: opening',
+    edits: [{ file: 'src/engine/opening.ts', text: 'fs.syncDirectory(parent)', by: '' }],
+  },
+  {
+    id: 'S8',
+    what: 'does not sync the value file',
+    slice: 'crash images: large values',
+    edits: [
+      {
+        file: 'src/log/segment-writer.ts',
+        text: 'if (this.#valueSynced < values) await this.#values?.syncAsync()',
+        by: '',
+      },
+    ],
+  },
+  {
+    id: 'S9',
+    what: 'removes live logs as orphans',
+    slice: 'crash images: close and open',
+    edits: [
+      {
+        file: 'src/engine/opening.ts',
+        text: '(isLog && !segments.has(number))',
+        by: 'isLog',
+      },
+    ],
+  },
+  {
+    id: 'S10',
+    what: 'states that the log begins later than it does',
+    slice: 'crash images: flush',
+    edits: [
+      {
+        file: 'src/engine/background.ts',
+        text: 'logNumber: segment.number + 1',
+        by: 'logNumber: segment.number + 64',
+      },
+    ],
+  },
+]
