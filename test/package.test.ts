@@ -173,6 +173,8 @@ describe('package', function () {
         const outfile = join(elsewhere, `program.${ending}`)
         buildSync({
           entryPoints: [join(consumer, 'background.mjs')],
+          // Comments name modules relative to it.
+          absWorkingDir: consumer,
           outfile,
           bundle: true,
           platform: 'node',

@@ -171,6 +171,11 @@ export class Background implements FlushState {
     })
   }
 
+  /** Lets the next look at the sealed segments try again whatever has failed. */
+  #endWaits(): void {
+    for (const flush of this.#flushes.values()) if (flush.retryAt !== undefined) flush.retryAt = 0
+  }
+
   /** Installs finished flushes, oldest first. */
   #install(): void {
     for (;;) {
@@ -200,6 +205,8 @@ export class Background implements FlushState {
     store.flushFailure = undefined
     store.reportSuccess()
     this.#flushes.delete(segment)
+    // What this one has overcome need not keep the others waiting.
+    this.#endWaits()
     store.flushes++
     store.tableBytesWritten += output.bytesWritten
     store.version = store.manifest?.version ?? store.version
@@ -252,7 +259,7 @@ export class Background implements FlushState {
   async waitForFlushes(): Promise<void> {
     const waiting = new Set(this.sealed)
     this.#store.flushFailure = undefined
-    for (const flush of this.#flushes.values()) if (flush.retryAt !== undefined) flush.retryAt = 0
+    this.#endWaits()
     this.flushSealed()
     for (;;) {
       const isDone = !this.#store.chain.segments.some((segment) => waiting.has(segment))

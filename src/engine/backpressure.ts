@@ -75,7 +75,7 @@ export class Backpressure {
     const start = this.#store.env.monotonic()
     this.#store.wait = this.#memtablesHaveRoom(bytes) ? 'level0' : 'memtables'
     try {
-      while (!this.#hasRoom(bytes)) this.#waitOnce()
+      while (!this.#hasRoom(bytes)) this.#waitOnce(bytes)
     } finally {
       this.#stallEnded(start)
     }
@@ -96,9 +96,10 @@ export class Backpressure {
     this.#store.emit({ type: 'stall', reason: wait, ms })
   }
 
-  #waitOnce(): void {
+  #waitOnce(bytes: number): void {
     this.#flushes.flushSealed()
-    if (this.#executor.waitSync()) return
+    // What was ready and could not be installed before may have made room just now.
+    if (this.#executor.waitSync() || this.#hasRoom(bytes)) return
     const { failure, flushFailure, state } = this.#store
     if (state === 'failed' && failure !== undefined) throw failure
     // Nothing runs, so what has to be done has failed and waits for its next try.

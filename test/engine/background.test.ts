@@ -94,27 +94,32 @@ describe('engine/background', function () {
     await store.db.close()
   })
 
-  it('tries again for a writer who never gives way to the event loop [LIM-6, ERR-6]', async () => {
-    const store = await faultyStore()
-    store.failWith(failing(['write'], 'EIO', /\.tmp$/))
-    // Nothing is held back for ever: once the budget is used up the writer is told why.
-    expect(() => fill(store, 400))
-      .to.throw()
-      .with.property('code', 'IO')
-    store.heal()
-    const end = performance.now() + 15_000
-    let written = false
-    while (!written && performance.now() < end) {
-      try {
-        fill(store, 200, 1000)
-        written = true
-      } catch (error) {
-        expect(error).to.have.property('code', 'IO')
+  for (const [what, code, errno, files] of [
+    ['the table fails', 'IO', 'EIO', /\.tmp$/],
+    ['the edit has no space', 'FULL', 'ENOSPC', /MANIFEST/],
+  ] as const) {
+    it(`tries again for a writer who never gives way to the event loop: ${what} [LIM-6, ERR-6]`, async () => {
+      const store = await faultyStore()
+      store.failWith(failing(['write'], errno, files))
+      // Nothing is held back for ever: once the budget is used up the writer is told why.
+      expect(() => fill(store, 400))
+        .to.throw()
+        .with.property('code', code)
+      store.heal()
+      const end = performance.now() + 15_000
+      let written = false
+      while (!written && performance.now() < end) {
+        try {
+          fill(store, 200, 1000)
+          written = true
+        } catch (error) {
+          expect(error).to.have.property('code', code)
+        }
       }
-    }
-    expect(written).to.equal(true)
-    await store.db.close()
-  })
+      expect(written).to.equal(true)
+      await store.db.close()
+    })
+  }
 
   for (const [what, files] of [
     ['a table', /\.tmp$/],
