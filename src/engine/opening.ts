@@ -10,7 +10,6 @@ import type { Environment, EnvironmentOverrides } from '../env/environment.ts'
 import { nodeEnvironment } from '../env/environment.ts'
 import { errorCode, ioError, parentPath } from '../env/file-io.ts'
 import type { DirectoryLock, FileSystem } from '../env/file-system.ts'
-import { runtimeZstd } from '../env/zstd.ts'
 import { corruption, SedgeError } from '../errors.ts'
 import { Kernel } from '../kernel/kernel.ts'
 import { LogChain } from '../log/log-chain.ts'
@@ -25,6 +24,7 @@ import type { RecoveryReport } from './engine-types.ts'
 import type { ResolvedOptions } from './options.ts'
 import { LogRecovery, type RecoveredLog } from './recovery.ts'
 import { Store } from './store.ts'
+import { refuseZstdTables } from './zstd-tables.ts'
 
 /** After a crash, so many sequences are passed over: more than can have been given out and lost. */
 const SEQUENCE_GAP = 2 ** 25
@@ -45,7 +45,7 @@ export async function openStore(
 ): Promise<Opened> {
   const { fs, clock, random } = options
   const env = nodeEnvironment({ ...overrides, fs, clock, random })
-  if (options.compression === 'zstd' && runtimeZstd() === undefined) {
+  if (options.compression === 'zstd' && env.zstd() === undefined) {
     throw new SedgeError('UNSUPPORTED', 'this runtime has no zstd')
   }
   await loadChecksums()
@@ -200,6 +200,10 @@ function readAll(
   recovered: Recovered,
 ): { kernel: Kernel; log: RecoveredLog; clean: boolean } {
   checkTables(env.fs, path, recovered)
+  if (env.zstd() === undefined) {
+    const { storeId, version } = recovered
+    refuseZstdTables(env.fs, { directory: path, storeId, tables: version.tables() })
+  }
   const closed = readClosed(env.fs, path, recovered)
   const kernel = makeKernel(env, options, recovered.hashSeed)
   const { storeId, hashSeed, epoch, logNumber, lastSequence } = recovered
@@ -246,7 +250,7 @@ function build(
     directory,
     storeId,
     tableName: tableFileName,
-    unzstd: runtimeZstd()?.decompress,
+    unzstd: env.zstd()?.decompress,
     filesMax: OPEN_FILES_MAX,
   })
   const chain = new LogChain(kernel, env.fs, {

@@ -10,6 +10,7 @@ import type { FileSystem } from './file-system.ts'
 import { machineMemory } from './machine-memory.ts'
 import { NodeFileSystem } from './node-file-system.ts'
 import { WorkerPool } from './worker-pool.ts'
+import { runtimeZstd, type Zstd } from './zstd.ts'
 
 /** A call that has been put off. */
 export interface Timer {
@@ -39,6 +40,8 @@ export interface Environment {
   parallelism(): number
   /** Where jobs are run in the background; `undefined` where there are no workers. */
   workerPool(): WorkerPool | undefined
+  /** Zstandard; `undefined` where the runtime has none. Jobs take it from the runtime that they run on. */
+  zstd(): Zstd | undefined
 }
 
 /** Members that are absent or `undefined` are taken from the machine. */
@@ -60,6 +63,7 @@ export function nodeEnvironment(overrides: EnvironmentOverrides = {}): Environme
     totalMemory: overrides.totalMemory ?? machineMemory,
     parallelism: overrides.parallelism ?? threadCount,
     workerPool: overrides.workerPool ?? (() => WorkerPool.shared()),
+    zstd: overrides.zstd ?? runtimeZstd,
   }
 }
 

@@ -45,6 +45,8 @@ export interface TableHeader {
   readonly number: number
   readonly identity: bigint
   readonly filterOffset: number
+  /** Of data and index blocks, by the number of a `BlockCodec`. */
+  readonly codec: number
 }
 
 export interface TableFooter {
@@ -73,6 +75,7 @@ export function decodeHeader(file: string, header: Uint8Array): TableHeader | un
     number: u64(view, 41),
     identity: view.getBigUint64(49, true),
     filterOffset: u64(view, 24),
+    codec: view.getUint8(40),
   }
 }
 

@@ -28,6 +28,7 @@ describe('env/environment', () => {
       delay: (ms) => ({ cancel: () => void calls.push(`cancel ${ms}`) }),
       totalMemory: () => undefined,
       parallelism: () => 3,
+      zstd: () => undefined,
     })
     environment.defer(() => undefined)
     environment.delay(9, () => undefined).cancel()
@@ -36,6 +37,7 @@ describe('env/environment', () => {
       1, 0.5, 2,
     ])
     expect([environment.totalMemory(), environment.parallelism()]).to.deep.equal([undefined, 3])
+    expect(environment.zstd()).to.equal(undefined)
     expect(calls).to.deep.equal(['defer', 'cancel 9'])
     expect(nodeEnvironment({ clock: undefined }).clock()).to.be.above(1)
   })

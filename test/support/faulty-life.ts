@@ -295,8 +295,10 @@ function isTolerated({ call, path, isOpen, isPreparing }: Hit, code: string): bo
   const isNext = isOpen && path.includes('MANIFEST-')
   const isCrowded = (code === 'EMFILE' || code === 'ENFILE') && call.startsWith('open')
   const isHarmless = code === 'short' || call === 'close' || call === 'remove'
+  // Where there is no zstd, open looks at tables; one that it cannot read it leaves to the reads that touch it [OPT-11].
+  const isLook = !isOpen && path.endsWith('.sst') && (call === 'read' || call === 'open read')
   // A sync does without the space that it cannot prepare [LOG-15].
-  return isOutside || isNext || isCrowded || isPreparing || isHarmless
+  return isOutside || isNext || isCrowded || isLook || isPreparing || isHarmless
 }
 
 /** The methods of a file system, without it. */

@@ -51,7 +51,8 @@ describe('table/table-format', () => {
     expect(layout.topOffset + layout.topBytes).to.equal(layout.limit)
     const header = decodeHeader(NAME, bytes.subarray(0, 72))
     const identity = tableIdentity(STORE_ID, 9)
-    expect(header).to.deep.equal({ number: 9, identity, filterOffset: layout.filterOffset })
+    const { filterOffset } = layout
+    expect(header).to.deep.equal({ number: 9, identity, filterOffset, codec: 0 })
     const footer = decodeFooter(bytes.subarray(-32), identity)
     expect(footer).to.include({ dataBytes: layout.filterOffset - 72, topOffset: layout.topOffset })
   })
