@@ -67,7 +67,7 @@ describe('package', function () {
   })
 
   describe('tarball', () => {
-    it('holds the compiled sources and a few documents, nothing else, and is small', () => {
+    it('holds the compiled sources and a few documents, nothing else, and is small: H11', () => {
       const documents = ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']
       const paths = packed.files.map(({ path }) => path)
       expect(paths.filter((path) => !path.startsWith('dist/')).sort()).to.deep.equal(documents)
@@ -87,7 +87,7 @@ describe('package', function () {
       expect(pointed.filter((path) => !existsSync(installed(path)))).to.deep.equal([])
     })
 
-    it('needs one dependency, and no install script of anybody', () => {
+    it('needs one dependency, and no install script of anybody: H11', () => {
       expect(manifest.dependencies).to.deep.equal({ 'xxhash-wasm': '1.1.0' })
       for (const name of ['.', 'node_modules/xxhash-wasm']) {
         const { scripts = {} } = JSON.parse(projectText(name, 'package.json')) as Partial<Manifest>

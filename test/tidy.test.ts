@@ -103,7 +103,7 @@ describe('tidy', () => {
   })
 
   describe('names that belong to one folder', () => {
-    it('stay there', () => {
+    it('stay there, and what makes code or objects of bytes is nowhere: H8', () => {
       expectNone(bannedProblems(sources))
     })
 

@@ -93,7 +93,7 @@ describe('compaction/flush-job', () => {
     expect(entriesOfTable(fs, '', tables[0]!)).to.deep.equal(expected([]))
   })
 
-  it('refuses a segment that does not read back whole, and leaves nothing behind [LOG-3]', () => {
+  it('refuses a segment that does not read back whole, and leaves nothing behind: B7 [LOG-3]', () => {
     flipBit(fs, `/${LOG}`, 200)
     expect(thrownBy(run)).to.include({ code: 'CORRUPTION', file: LOG, offset: 80 })
     flipBit(fs, `/${LOG}`, 200)

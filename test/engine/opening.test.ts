@@ -253,7 +253,7 @@ describe('engine/opening', () => {
       }
     })
 
-    it('refuses versions and features of the future and changes nothing [REC-9, MAN-9]', async () => {
+    it('refuses versions and features of the future and changes nothing: C6 [REC-9, MAN-9]', async () => {
       const files = await closedStore()
       const manifest = fileLike(files, /^MANIFEST/)
       const log = fileLike(files, /\.log$/)

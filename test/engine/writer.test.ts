@@ -222,7 +222,7 @@ describe('engine/writer', () => {
     await db.close()
   })
 
-  it('stops writing when another process has taken the lock [REC-7]', async () => {
+  it('stops writing when another process has taken the lock: F7 [REC-7]', async () => {
     let isOurs = true
     const stolen: FileSystem = {
       ...faultFileSystem(fs, () => undefined),

@@ -72,10 +72,13 @@ describe('env/directory-lock', () => {
     expect(outcomes.filter(({ status }) => status === 'fulfilled')).to.have.length(1)
   })
 
-  eachRuntime('lets go of what a thread held that has ended [LOCK-25]', (runtime) => {
-    const output = runScript(runtime, THREAD_CHILD, { args: [tempDirectory()] })
-    expect(output.trim()).to.equal('held LOCKED held')
-  })
+  eachRuntime(
+    'knows what a thread holds, by any path, and lets go of it when it has ended: F2 [LOCK-1, LOCK-25]',
+    (runtime) => {
+      const output = runScript(runtime, THREAD_CHILD, { args: [`${tempDirectory()}/store`] })
+      expect(output.trim()).to.equal('held LOCKED LOCKED held')
+    },
+  )
 
   it('leaves a claim and a socket while it holds, and nothing after [LOCK-2, LOCK-5, LOCK-19]', async () => {
     const directory = tempDirectory()

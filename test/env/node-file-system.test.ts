@@ -37,7 +37,7 @@ describe('env/node-file-system', () => {
     file.close()
   })
 
-  it('makes files and directories that are ours alone [ENV-1]', () => {
+  it('makes files and directories that are ours alone: H6 [ENV-1]', () => {
     const root = tempDirectory()
     fs.makeDirectory(`${root}/d/e`)
     fs.open(`${root}/d/e/a`, 'create').close()

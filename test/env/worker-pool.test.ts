@@ -171,7 +171,7 @@ describe('env/worker-pool', () => {
     expect(simulated.pool.isUsable).to.equal(false)
   })
 
-  it('runs a job once and tells it once when messages come twice [ENV-27]', () => {
+  it('runs a job once and tells it once when messages come twice: H8 [ENV-27]', () => {
     const simulated = new SimulatedPool(() => ({ double: 1 }))
     for (const value of [1, 2, 3]) simulated.run({ value, steps: value })
     simulated.work()

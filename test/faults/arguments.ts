@@ -12,7 +12,7 @@ export const USAGE = `npm run test:faults -- [options]
   --case K          only this case, of the dimension named by --only
   --processes N     so many at a time; 2, or 1 on a single core
   --write-docs      puts the counts of a full run that failed at nothing into docs/reliability.md
-  --list            the dimensions, and nothing is run`
+  --list            the dimensions, and nothing is run; with --write-docs, writes the cases`
 
 export interface Arguments extends Request {
   readonly soakHours: number

@@ -1,15 +1,22 @@
 /**
- * The table of what was tested, in docs/reliability.md, from the counts of full runs.
+ * The tables of docs/reliability.md: what was tested, from the counts of full runs, and where each case of the plan is shown.
  *
  *     <!-- counts -->
  *     | suite | shown | statements | cases | at least |
  *     …
  *     <!-- end -->
+ *
+ *     <!-- cases -->
+ *     | case | what it is about | shown by |
+ *     …
+ *     <!-- end of cases -->
  */
 import type { Dimension } from './dimension.ts'
 
 const BEGIN = '<!-- counts -->'
 const END = '<!-- end -->'
+const CASES_BEGIN = '<!-- cases -->'
+const CASES_END = '<!-- end of cases -->'
 const HEAD = [
   '| suite | shown | statements | cases | at least |',
   '| --- | --- | --- | --- | --- |',
@@ -34,6 +41,13 @@ export function withCounts(
     return fresh.get(name) ?? old.filter((line) => line.startsWith(`| \`${name}\` |`))
   })
   return `${before}${BEGIN}\n${[...HEAD, ...rows].join('\n')}\n${END}${after}`
+}
+
+/** The page with this table of cases. Throws where there is no place for it. */
+export function withCases(page: string, table: string): string {
+  const [before, rest] = cut(page, CASES_BEGIN)
+  const [, after] = cut(rest, CASES_END)
+  return `${before}${CASES_BEGIN}\n${table}\n${CASES_END}${after}`
 }
 
 function cut(text: string, mark: string): [string, string] {

@@ -11,7 +11,7 @@ import { WORKLOADS } from './workloads.ts'
 
 export const crashImages: Dimension = {
   name: 'crash-images',
-  ids: 'A3, A5, A6, A14, C3, C4, D1, D3, D4, D6, R1-R3, R5, R7, R8, R12',
+  ids: 'A3, A5, A6, A14, C3, C4, D1, D3, D4-D6, R1-R3, R5, R7, R8, R12',
   title:
     'whenever the power goes, and whatever the disk forgets, a store is there with all it promised',
   unit: 'images',

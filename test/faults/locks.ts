@@ -2,11 +2,11 @@
  * The lock of a store: fifty processes of all runtimes that race for it, some of which are killed on the way, and holders that are
  * killed, stopped, or live in a container of their own.
  */
-import { rmSync, symlinkSync } from 'node:fs'
+import { mkdirSync, rmSync, symlinkSync } from 'node:fs'
 import { expect } from 'chai'
 import { lockDirectory } from '../../src/env/directory-lock.ts'
 import { type Database, open, SedgeError } from '../../src/index.ts'
-import { containerOf } from '../support/containers.ts'
+import { containerOf, mountedFor } from '../support/containers.ts'
 import { killLockProcesses, type LockProcess, startLockProcess } from '../support/lock-processes.ts'
 import { LockRace, plantClaim } from '../support/lock-race.ts'
 import { type Runtime, runtimes } from '../support/runtimes.ts'
@@ -61,6 +61,7 @@ const CASES: readonly LockCase[] = [
   deadContainer,
   liveContainer,
   reopenedStore,
+  mountedDirectory,
 ]
 const RUNTIMES = 4
 
@@ -176,4 +177,20 @@ async function reopenedStore(directory: string, runtime: Runtime): Promise<void>
   const again: Database<string, string> = await open(directory)
   expect(await again.get('still')).to.equal('here')
   await again.close()
+}
+
+/** F2: by another mount of the directory; by a link where mounts are not ours to make. */
+async function mountedDirectory(directory: string, runtime: Runtime): Promise<void> {
+  const other = `${directory}.other`
+  mkdirSync(other)
+  const mounting = mountedFor(runtime, directory, other)
+  if (mounting === undefined) {
+    rmSync(other, { recursive: true })
+    symlinkSync(directory, other)
+  }
+  const holder = await holdIn(mounting ?? runtime, other)
+  await expectLocked(directory)
+  await kill(holder)
+  await expectFree(directory)
+  rmSync(other, { recursive: true })
 }

@@ -8,7 +8,8 @@ import { writeFileSync } from 'node:fs'
 import { projectPath, projectText } from '../support/project.ts'
 import { type Arguments, parseArguments, USAGE } from './arguments.ts'
 import type { Failure } from './case-run.ts'
-import { type Counted, withCounts } from './counts-page.ts'
+import { caseTable, placesOf, testFiles } from './cases.ts'
+import { type Counted, withCases, withCounts } from './counts-page.ts'
 import type { Dimension } from './dimension.ts'
 import { DIMENSIONS } from './dimensions.ts'
 import { latestEnd, planOf, type Request, type Shard } from './plan.ts'
@@ -23,6 +24,7 @@ interface Tally {
   shardsLeft: number
 }
 
+const PAGE = 'docs/reliability.md'
 const total = { passed: 0, failed: 0 }
 
 async function main(words: readonly string[]): Promise<void> {
@@ -31,7 +33,7 @@ async function main(words: readonly string[]): Promise<void> {
   const request = parseArguments(words, names)
   const { only } = request
   const dimensions = DIMENSIONS.filter(({ name }) => only.length === 0 || only.includes(name))
-  if (request.isList) return list(dimensions)
+  if (request.isList) return request.isWriting ? writeCases() : list(dimensions)
   if (request.soakHours > 0) await soak(dimensions, request)
   else {
     const counted = await once(dimensions, request)
@@ -47,6 +49,11 @@ function list(dimensions: readonly Dimension[]): void {
   }
 }
 
+function writeCases(): void {
+  const table = caseTable(placesOf(DIMENSIONS, testFiles()))
+  writeFileSync(projectPath(PAGE), withCases(projectText(PAGE), table))
+}
+
 async function soak(dimensions: readonly Dimension[], request: Arguments): Promise<void> {
   const end = performance.now() + request.soakHours * 3_600_000
   for (let round = 0; ; round++) {
@@ -60,8 +67,7 @@ async function soak(dimensions: readonly Dimension[], request: Arguments): Promi
 }
 
 function write(counted: readonly Counted[]): void {
-  const path = projectPath('docs/reliability.md')
-  writeFileSync(path, withCounts(projectText('docs/reliability.md'), DIMENSIONS, counted))
+  writeFileSync(projectPath(PAGE), withCounts(projectText(PAGE), DIMENSIONS, counted))
 }
 
 async function once(dimensions: readonly Dimension[], request: Request): Promise<Counted[]> {

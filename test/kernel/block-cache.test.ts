@@ -206,7 +206,7 @@ describe('kernel/block-cache', () => {
       }
     })
 
-    it('under a good checksum is found, or makes a block that contradicts nothing [TBL-10, KRN-13]', () => {
+    it('under a good checksum is found, or makes a block that contradicts nothing: H12 [TBL-10, KRN-13]', () => {
       const random = seededRandom(testSeed())
       const store = oneTable(randomEntries(random, { keys: randomKeys(random, 30), count: 90 }), 0)
       const identity = tableIdentity(STORE_ID, store.table.handle.number)

@@ -118,7 +118,7 @@ describe('kernel/kernel', () => {
       expect(wrong).to.include({ code: 'UNSUPPORTED', expected: 1, actual: 2 })
     })
 
-    it('that cannot be had makes the store unsupported [KRN-15]', async () => {
+    it('that cannot be had makes the store unsupported: G6 [KRN-15]', async () => {
       const { Kernel } = await freshDoor('without')
       const { WebAssembly: known } = globalThis
       const { Module } = known

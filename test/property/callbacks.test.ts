@@ -59,7 +59,7 @@ describe('property/callbacks', () => {
     await db.close()
   })
 
-  it('leaves content and sequence as they were when the caller throws in the middle [API-20, LIM-5]', async () => {
+  it('leaves content and sequence as they were when the caller throws in the middle: F13 [API-20, LIM-5]', async () => {
     const db = await openSmall()
     db.putSync('before', 'v')
     const before = stateOf(db)
@@ -97,7 +97,7 @@ describe('property/callbacks', () => {
     await db.close()
   })
 
-  it('lets a listener write, and is not stopped by one that throws [OPT-9, API-8]', async () => {
+  it('lets a listener write, and is not stopped by one that throws: F13 [OPT-9, API-8]', async () => {
     let heard = 0
     const db: Database<string, string> = await openSmall((event) => {
       if (event.type !== 'flush' && event.type !== 'compaction') return

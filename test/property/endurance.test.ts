@@ -130,6 +130,28 @@ describe('property/endurance', function () {
     await db.close()
   })
 
+  it('reads ten thousand states from as many snapshots: G9 [SNAP-2]', async () => {
+    const db = await open('store', { ...SMALL, fs: new MemoryFileSystem() })
+    const snapshots = []
+    for (let at = 0; at < 10_000; at++) {
+      db.putSync(keyOf(at % 50), `${at}`)
+      snapshots.push(db.snapshot())
+    }
+    await db.flush()
+    await db.compact()
+    for (let at = 0; at < 10_000; at += 7) {
+      const snapshot = snapshots[at]!
+      const seen = [at, at - 49].map((n) => db.getSync(keyOf((n + 50) % 50), { snapshot }))
+      expect(seen).to.deep.equal([`${at}`, at < 49 ? undefined : `${at - 49}`])
+    }
+    for (const snapshot of snapshots) snapshot.close()
+    await db.compact()
+    expect(await db.values().all()).to.have.members(
+      Array.from({ length: 50 }, (_, i) => `${9950 + i}`),
+    )
+    await db.close()
+  })
+
   it('drops the versions that nobody sees: five rewrites take the room of one [SNAP-7]', async () => {
     const sizes: number[] = []
     for (const rounds of [1, 5]) {

@@ -1,24 +1,30 @@
 /**
- * Directories and files that somebody has prepared: H2, H5, H7 and H10 of the plan. What a file says behind its checksums is the
+ * Directories and files that somebody has prepared: H2, H3, H5, H7, H9 and H10 of the plan. What a file says behind its checksums is the
  * matter of `decoders.test.ts`.
  */
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { expect } from 'chai'
 import { MemoryFileSystem, open } from '../../src/index.ts'
+import type { Kernel } from '../../src/kernel/kernel.ts'
 import { View } from '../../src/kernel/view.ts'
 import { TableFiles } from '../../src/table/table-files.ts'
 import { hash64, loadChecksums } from '../../src/util/checksum.ts'
+import { damagedReader } from '../faults/decoders/table.ts'
 import { withinMemory } from '../faults/decoders/target.ts'
-import { encodeTable, tableIdentity } from '../reference/table.ts'
+import { sealBlock } from '../reference/block.ts'
+import { decodeTable, encodeTable, type PlacedBlock, tableIdentity } from '../reference/table.ts'
 import { fileSystemOf, filesOf, flipped } from '../support/crashed-store.ts'
 import { scanAll, WHOLE } from '../support/entries.ts'
 import { createKernel, HASH_SEED } from '../support/kernel.ts'
 import { STORE_ID } from '../support/memory-tables.ts'
+import { appendAll, newMemtable } from '../support/memtables.ts'
 import { seededRandom, testSeed } from '../support/seed.ts'
 import { STORE, storeOptions } from '../support/store-workload.ts'
 import { tempDirectory } from '../support/temp.ts'
 
 const NUMBER = 9
+/** So many of it in a row are in nothing that is random. */
+const CANARY_BYTE = 0xc5
 const CANARY = 'canary that sings'
 
 /** A table of 111 bytes, all checksums right, whose top index is to have these bytes at this offset. */
@@ -47,6 +53,55 @@ function tinyTable(offset: bigint, bytes: number): Uint8Array {
   return file
 }
 
+/** A table with several data blocks and an index of two levels. */
+function indexedTable(): { file: Uint8Array; blocks: readonly PlacedBlock[] } {
+  const options = { storeId: STORE_ID, number: NUMBER, hashSeed: HASH_SEED, bitsPerKey: 0 }
+  const entries = Array.from({ length: 60 }, (_, i) => ({
+    ...{ key: Uint8Array.of(1, i), kind: 1, sequence: 1, timestamp: 0 },
+    value: new Uint8Array(300).fill(i),
+  }))
+  const file = encodeTable(entries, options)
+  return { file, blocks: decodeTable(file, options).blocks }
+}
+
+/** The table with what the block `within` says of `from` said of `to`, its checksum made right. */
+function redirected(
+  file: Uint8Array,
+  within: PlacedBlock,
+  from: PlacedBlock,
+  to: PlacedBlock,
+): Uint8Array {
+  const handleOf = ({ offset, bytes }: PlacedBlock): Buffer => {
+    const handle = Buffer.alloc(12)
+    handle.writeBigUInt64LE(BigInt(offset))
+    handle.writeUInt32LE(bytes, 8)
+    return handle
+  }
+  const content = Buffer.from(file.slice(within.offset, within.offset + within.bytes - 16))
+  const at = content.indexOf(handleOf(from))
+  if (at < 0) throw new Error(`a ${within.kind} block does not refer to a ${from.kind} block`)
+  content.set(handleOf(to), at)
+  const result = file.slice()
+  const identity = tableIdentity(STORE_ID, NUMBER)
+  result.set(sealBlock(content, identity, within.offset), within.offset)
+  return result
+}
+
+function expectDamaged(kernel: Kernel, file: Uint8Array): void {
+  const fs = new MemoryFileSystem()
+  fs.open('t', 'create').write(file, 0)
+  const options = { directory: '', storeId: STORE_ID, tableName: () => 't', filesMax: 4 }
+  const files = new TableFiles(kernel, fs, { ...options, unzstd: undefined })
+  const [smallest, largest] = [Uint8Array.of(0), Uint8Array.of(255)]
+  const table = files.open({ number: NUMBER, size: file.length, smallest, largest })
+  new View(kernel, files).set([], [[table]])
+  expect(() => withinMemory(file.length, () => scanAll(kernel, files, WHOLE)))
+    .to.throw()
+    .with.property('code', 'CORRUPTION')
+  new View(kernel, files).set([], [])
+  files.release(NUMBER)
+}
+
 describe('regression/hostile', () => {
   before(loadChecksums)
 
@@ -60,21 +115,54 @@ describe('regression/hostile', () => {
       [0n, 0],
     ]
     for (const [offset, bytes] of claims) {
-      const file = tinyTable(offset, bytes)
-      const fs = new MemoryFileSystem()
-      fs.open('t', 'create').write(file, 0)
-      const options = { directory: '', storeId: STORE_ID, tableName: () => 't', filesMax: 4 }
-      const files = new TableFiles(kernel, fs, { ...options, unzstd: undefined })
-      const [smallest, largest] = [Uint8Array.of(0), Uint8Array.of(255)]
-      const table = files.open({ number: NUMBER, size: file.length, smallest, largest })
-      new View(kernel, files).set([], [[table]])
-      expect(() => withinMemory(file.length, () => scanAll(kernel, files, WHOLE)))
-        .to.throw()
-        .with.property('code', 'CORRUPTION')
-      new View(kernel, files).set([], [])
-      files.release(NUMBER)
+      expectDamaged(kernel, tinyTable(offset, bytes))
     }
     expect(kernel.bytes).to.be.at.most(before + 2 ** 20)
+  })
+
+  it('H3: an index whose parts refer to themselves or to each other is damage [TBL-10]', () => {
+    const kernel = createKernel()
+    const { file, blocks } = indexedTable()
+    const of = (kind: PlacedBlock['kind']): PlacedBlock => blocks.find((one) => one.kind === kind)!
+    const [top, partition, data] = [of('top'), of('partition'), of('data')]
+    const crossings: [PlacedBlock, PlacedBlock, PlacedBlock][] = [
+      [top, partition, top],
+      [top, partition, data],
+      [partition, data, partition],
+      [partition, data, top],
+    ]
+    for (const [within, from, to] of crossings) {
+      expectDamaged(kernel, redirected(file, within, from, to))
+    }
+  })
+
+  it('H9: what a kernel has held of others is in nothing that damaged tables make it give [KRN-13]', () => {
+    const random = seededRandom(testSeed())
+    const kernel = createKernel()
+    const text = new Uint8Array(500).fill(CANARY_BYTE)
+    let answers = 0
+    for (let round = 0; round < 40; round++) {
+      const memtable = newMemtable(kernel, 65_536)
+      const entry = { key: text, kind: 1, timestamp: 1_700_000_000_000, value: text }
+      appendAll(
+        kernel,
+        memtable,
+        Array.from({ length: 40 }, (_, i) => ({ ...entry, sequence: i + 1 })),
+      )
+      memtable.free()
+      const staging = kernel.staging(65_536)
+      kernel.memory.bytes.fill(CANARY_BYTE, staging, staging + 65_536)
+      const read = damagedReader(kernel)
+      for (let table = 0; table < 10; table++) {
+        const given = read(random)
+        if (given === undefined) continue
+        answers++
+        const bytes = given.split(/\s/).map((word) => Buffer.from(word, 'base64'))
+        const seen = bytes.filter((one) => one.includes(Buffer.alloc(8, CANARY_BYTE)))
+        expect(seen).to.deep.equal([])
+      }
+    }
+    expect(answers).to.be.greaterThan(40)
   })
 
   it('H5: links that were planted under the names of files to come are neither written through nor removed through [ENV-1, ENV-2]', async () => {

@@ -16,7 +16,7 @@ export interface HandlesReport {
 }
 
 const ENTRIES = 60_000
-const OPENINGS = 200
+const OPENINGS = 1000
 const MEMTABLE_BYTES = 4 * 1024 * 1024
 
 const [directory = ''] = process.argv.slice(2)

@@ -44,7 +44,7 @@ describe('version/file-names', () => {
     expect(parseFileName('LOCK-abc')).to.deep.equal({ type: 'lock' })
   })
 
-  it('does not know any other name [MAN-1]', () => {
+  it('does not know any other name: H4 [MAN-1]', () => {
     const names = [
       ...['', '.', '..', '.DS_Store', '._000001.sst', 'lost+found', 'CURRENT', 'MANIFEST', 'LOCK'],
       ...['000000.sst', '00001.sst', '0000001.sst', '000001.SST', '000001.sst ', ' 000001.sst'],

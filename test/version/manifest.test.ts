@@ -106,7 +106,7 @@ describe('version/manifest', () => {
     expect([undefined, 9, 3, undefined].map(levels)).to.deep.equal([7, 9, 5, 5])
   })
 
-  it('is fenced by a higher epoch, and writes and removes nothing more [MAN-16]', () => {
+  it('is fenced by a higher epoch, and writes and removes nothing more: F7 [MAN-16]', () => {
     const fs = directory()
     const first = Manifest.create(fs, 'store', OPTIONS)
     const second = Manifest.takeOver(fs, 'store', Manifest.recover(fs, 'store')!)
@@ -121,7 +121,7 @@ describe('version/manifest', () => {
     expect(Manifest.recover(fs, 'store')).to.include({ lastSequence: 6 })
   })
 
-  it('replaces a manifest that has grown long [MAN-17]', () => {
+  it('replaces a manifest that has grown long: C5 [MAN-17]', () => {
     const fs = directory()
     const manifest = Manifest.create(fs, 'store', OPTIONS)
     const longest = edits(manifest, 200)
@@ -283,7 +283,7 @@ describe('version/manifest', () => {
     expect(codeOf(() => manifest.writeClosed([]))).to.equal('CLOSED')
   })
 
-  it('recovers many edits and tables in little time [MAN-17]', () => {
+  it('recovers many edits and tables in little time: C5, G9 [MAN-17]', () => {
     const fs = directory()
     const manifest = Manifest.create(fs, 'store', OPTIONS)
     const addTables = Array.from({ length: 5000 }, (_, index) => {

@@ -138,6 +138,18 @@ export function tableTarget(): Target {
   }
 }
 
+/** What a kernel gives of tables that are damaged under good checksums, one after the other: a text with all keys and values. */
+export function damagedReader(kernel: Kernel): (random: Random) => string | undefined {
+  const identity = tableIdentity(STORE_ID, NUMBER)
+  const samples = Array.from({ length: SAMPLES }, (_, i) => tableSample(seededRandom(200 + i)))
+  return (random) => {
+    const sample = random.pick(samples)
+    const file = damagedTable(random, sample, identity)
+    const found = readByKernel(kernel, file, undefined, random.pick(sample.keys))
+    return 'code' in found ? undefined : found.value.scan
+  }
+}
+
 function tableSample(random: Random): Sample {
   const bitsPerKey = random.pick([0, 10])
   const options = { storeId: STORE_ID, number: NUMBER, hashSeed: HASH_SEED, bitsPerKey }

@@ -70,9 +70,10 @@ export const BANS: readonly Ban[] = [
     reason: 'a library does not print; it throws and tells events',
   },
   {
-    names: ['eval', 'new Function'],
+    names: ['eval', 'new Function', 'structuredClone'],
+    modules: /^node:(?:v8|vm)$/,
     only: [],
-    reason: 'code from strings is refused by many hosts',
+    reason: 'no code or objects are made of bytes or strings; many hosts refuse it',
   },
   {
     code: /^(?:export\s+)?(?:await\b|(?:const|let)\s[^=]*=\s*await\b)/m,
