@@ -4,11 +4,6 @@
  *     level 0    [======]    [===]          taken: all that overlap each other, the oldest included
  *                   [====]
  *     level 1  [===][==] [====] [=====]     and what they overlap here
- *
- * Why two compactions that share no table have outputs that do not overlap: the inputs of each are all tables of
- * its level in their range, the overlaps are all tables of the next level in that range. Were the ranges of two such
- * sets to meet, one would hold a table that belongs to the other as well, or one would lie in a gap between tables of
- * the other, where `isBetweenBusy` sees it.
  */
 import { compareBytes } from '../util/bytes.ts'
 import type { TableMeta } from '../version/table-meta.ts'
@@ -58,38 +53,33 @@ export interface Compaction {
   readonly reason: 'level0' | 'size' | 'small' | 'manual'
 }
 
-/** The numbers of all tables that a compaction reads: they are busy while it runs. */
-export function tablesOf(compaction: Compaction): number[] {
-  return [...compaction.inputs, ...compaction.overlaps].map((table) => table.number)
-}
-
 /** Bytes that a level from 1 down may take. */
 export function levelLimit(config: PickerConfig, level: number): number {
   return config.levelBytes * config.levelFactor ** (level - 1)
 }
 
-/** The compaction that is most due, `undefined` when none is, or none is possible beside those that run. */
+/** The compaction that is most due, `undefined` when none is, or none is possible without `damaged` tables. */
 export function pickCompaction(
   version: Version,
   config: PickerConfig,
-  busy: ReadonlySet<number>,
+  damaged: ReadonlySet<number>,
 ): Compaction | undefined {
-  for (const level of dueLevels(version, config, busy)) {
+  for (const level of dueLevels(version, config, damaged)) {
     const groups = level === 0 ? level0Groups(version, config) : byOverlap(version, level)
     for (const inputs of groups) {
       const reason = level === 0 ? 'level0' : 'size'
-      const compaction = planDown(version, config, busy, inputs, reason)
+      const compaction = planDown(version, config, damaged, inputs, reason)
       if (compaction !== undefined) return compaction
     }
   }
-  return pickSmall(version, config, busy)
+  return pickSmall(version, config, damaged)
 }
 
 /** The levels over their limits, the most urgent first [CMP-1, CMP-2]. */
-function dueLevels(version: Version, config: PickerConfig, busy: ReadonlySet<number>): number[] {
+function dueLevels(version: Version, config: PickerConfig, damaged: ReadonlySet<number>): number[] {
   const due: { level: number; score: number }[] = []
   for (let level = 0; level < lastLevel(version, config); level++) {
-    const free = version.levels[level]!.filter((table) => !busy.has(table.number))
+    const free = version.levels[level]!.filter((table) => !damaged.has(table.number))
     const score =
       level === 0 ? free.length / config.level0Tables : bytesOf(free) / levelLimit(config, level)
     if (score > 1) due.push({ level, score })
@@ -144,33 +134,17 @@ function level0Group(version: Version, start: readonly TableMeta[]): TableMeta[]
 function pickSmall(
   version: Version,
   config: PickerConfig,
-  busy: ReadonlySet<number>,
+  damaged: ReadonlySet<number>,
 ): Compaction | undefined {
   for (let level = 1; level <= lastLevel(version, config); level++) {
     let row: TableMeta[] = []
     for (const table of version.levels[level]!) {
-      const isSmall = table.size * SMALL_PART < config.tableBytes && !busy.has(table.number)
+      const isSmall = table.size * SMALL_PART < config.tableBytes && !damaged.has(table.number)
       row = isSmall ? [...row, table] : []
-      if (row.length < SMALL_ROW) continue
-      const plan = planSmall(version, busy, row)
-      if (plan !== undefined) return plan
-      row = row.slice(1)
+      if (row.length === SMALL_ROW) return planWithin(version, row, 'small')
     }
   }
   return undefined
-}
-
-/** `undefined` when something that runs may write between the tables of the row. */
-function planSmall(
-  version: Version,
-  busy: ReadonlySet<number>,
-  row: readonly TableMeta[],
-): Compaction | undefined {
-  const { level } = row[0]!
-  const { smallest, largest } = rangeOf(row)
-  const above = version.overlapping(level - 1, smallest, largest)
-  if (above.some((table) => busy.has(table.number))) return undefined
-  return planWithin(version, row, 'small')
 }
 
 /** A compaction that leaves its tables in their level. */
@@ -197,11 +171,11 @@ function byOverlap(version: Version, level: number): TableMeta[][] {
   return rated.map(({ table }) => [table])
 }
 
-/** Takes `inputs`, all of one level, to the next; `undefined` when a table that belongs to it is busy [CMP-5]. */
+/** Takes `inputs`, all of one level, to the next; `undefined` when a table that belongs to it is damaged [CMP-5]. */
 function planDown(
   version: Version,
   config: PickerConfig,
-  busy: ReadonlySet<number>,
+  damaged: ReadonlySet<number>,
   inputs: readonly TableMeta[],
   reason: Compaction['reason'],
 ): Compaction | undefined {
@@ -210,29 +184,13 @@ function planDown(
   const { smallest, largest } = rangeOf(inputs)
   const below = version.overlapping(outputLevel, smallest, largest)
   const all = [...inputs, ...below]
-  if (all.some((table) => busy.has(table.number))) return undefined
-  if (isBetweenBusy(version, busy, outputLevel, smallest, largest)) return undefined
+  if (all.some((table) => damaged.has(table.number))) return undefined
   const whole = rangeOf(all)
   const bottommost = version.isBottommostFor(outputLevel, whole.smallest, whole.largest)
   const isMove = all.length === 1 && isMovable(version, config, inputs[0]!, bottommost)
   const kind = isMove ? 'move' : 'merge'
   const outputBytes = bytesOf(all)
   return { kind, level, outputLevel, inputs, overlaps: below, bottommost, outputBytes, reason }
-}
-
-/** Whether the tables right before and right behind a range are both busy: they may be about to become one. */
-function isBetweenBusy(
-  version: Version,
-  busy: ReadonlySet<number>,
-  level: number,
-  smallest: Uint8Array,
-  largest: Uint8Array,
-): boolean {
-  if (busy.size === 0) return false
-  const before = version.overlapping(level, undefined, smallest).at(-1)
-  const behind = version.overlapping(level, largest, undefined)[0]
-  if (before === undefined || behind === undefined) return false
-  return busy.has(before.number) && busy.has(behind.number)
 }
 
 /** Whether a table that overlaps nothing in the next level may go there as it is [CMP-7]. */
@@ -264,8 +222,8 @@ export interface ManualState {
 export type ManualStep =
   /** Run it; when its edit is installed, go on with `state`. */
   | { readonly status: 'run'; readonly compaction: Compaction; readonly state: ManualState }
-  /** A table is busy: ask again with the same state when some compaction has ended. */
-  | { readonly status: 'wait' }
+  /** A table that it needs is damaged. */
+  | { readonly status: 'blocked' }
   | { readonly status: 'done' }
 
 /** Begins a manual compaction of the keys from `smallest` to `largest`; bounds belong to the range. */
@@ -288,14 +246,14 @@ export function startManual(
 export function pickManualStep(
   version: Version,
   config: PickerConfig,
-  busy: ReadonlySet<number>,
+  damaged: ReadonlySet<number>,
   from: ManualState,
 ): ManualStep {
   for (let at = from; at.level <= at.target; at = enterLevel(version, at, at.level + 1)) {
     const left = remainingTables(version, at)
     if (left.length === 0 || at.remaining <= 0) continue
-    const compaction = manualCompaction(version, config, busy, at, left)
-    if (compaction === undefined) return { status: 'wait' }
+    const compaction = manualCompaction(version, config, damaged, at, left)
+    if (compaction === undefined) return { status: 'blocked' }
     const after = at.level === 0 ? undefined : compaction.inputs.at(-1)!.largest
     const state = { ...at, after, remaining: at.remaining - 1 }
     return { status: 'run', compaction, state }
@@ -329,17 +287,17 @@ function isWorthRewriting(version: Version, table: TableMeta): boolean {
 function manualCompaction(
   version: Version,
   config: PickerConfig,
-  busy: ReadonlySet<number>,
+  damaged: ReadonlySet<number>,
   state: ManualState,
   left: readonly TableMeta[],
 ): Compaction | undefined {
-  if (state.level === state.target) return planRewrite(version, busy, left[0]!)
+  if (state.level === state.target) return planRewrite(version, damaged, left[0]!)
   if (state.level === 0) {
-    return planDown(version, config, busy, level0Group(version, left.slice(-1)), 'manual')
+    return planDown(version, config, damaged, level0Group(version, left.slice(-1)), 'manual')
   }
   const several = manualRun(version, config, left)
-  const plan = planDown(version, config, busy, several, 'manual')
-  return plan ?? planDown(version, config, busy, several.slice(0, 1), 'manual')
+  const plan = planDown(version, config, damaged, several, 'manual')
+  return plan ?? planDown(version, config, damaged, several.slice(0, 1), 'manual')
 }
 
 /** The first tables of `left`, as many as make a step worth its while; a table that can be moved goes alone. */
@@ -361,10 +319,10 @@ function manualRun(
 
 function planRewrite(
   version: Version,
-  busy: ReadonlySet<number>,
+  damaged: ReadonlySet<number>,
   table: TableMeta,
 ): Compaction | undefined {
-  return busy.has(table.number) ? undefined : planWithin(version, [table], 'manual')
+  return damaged.has(table.number) ? undefined : planWithin(version, [table], 'manual')
 }
 
 function bytesOf(tables: readonly TableMeta[]): number {

@@ -90,7 +90,7 @@ export class Compactor {
         if (this.#isStopped) throw closedError()
         const step = pickManualStep(this.#store.version, this.#config, this.#damaged, state)
         if (step.status === 'done') return
-        if (step.status === 'wait') throw this.#stuck()
+        if (step.status === 'blocked') throw this.#stuck()
         await this.#runStep(step.compaction)
         state = step.state
       }
