@@ -85,7 +85,8 @@ function* readWhole(
 
 /**
  * Flushes a memtable of `kernel`, which runs no other job. Used when the segment's file does not read back but the arena
- * that it was written from is still there.
+ * that it was written from is still there. Damage of large values, which are in a file only, fails it, or is told to
+ * `onDamage` and passed on as damage [ERR-7].
  */
 export function* flushMemtable(
   fs: FileSystem,
@@ -93,6 +94,7 @@ export function* flushMemtable(
   job: FlushJob,
   memtable: Memtable,
   identity: bigint,
+  onDamage?: (error: SedgeError) => void,
 ): Generator<void, Output, void> {
   while (memtable.sortStep()) yield
   const name = valueFileName(job.segment)
@@ -114,11 +116,19 @@ export function* flushMemtable(
       tableBytes: Number.MAX_SAFE_INTEGER,
       tables: 1,
     },
-    () => {
-      values ??= fs.open(`${job.directory}/${name}`, 'read')
-      const file = values
-      return { name, identity, read: (to, at) => file.read(to, at) }
-    },
+    () => ({
+      name,
+      identity,
+      onDamage,
+      read: (to, at) => {
+        try {
+          values ??= fs.open(`${job.directory}/${name}`, 'read')
+          return values.read(to, at)
+        } catch (error) {
+          throw ioError(error, 'cannot read', name)
+        }
+      },
+    }),
   )
   output.job.addMemtable(memtable)
   try {

@@ -33,6 +33,8 @@ export interface OutputOptions extends TableJobOptions {
 export interface ValueSource extends ChunkSource {
   readonly identity: bigint
   readonly name: string
+  /** Gets the damage of a chunk, which is then copied as damaged [TBL-12]. Without it the job fails. */
+  readonly onDamage?: ((error: SedgeError) => void) | undefined
 }
 
 export interface Output {
@@ -190,6 +192,7 @@ export class TableOutput {
       this.#identity,
       value.length,
       (stored) => this.#job.foreign(stored),
+      source.onDamage,
     )
     this.#valueBytes += chunkedBytes(value.length)
     this.#job.valueAt(at)

@@ -126,16 +126,19 @@ export class Background implements FlushState {
       return
     }
     const error = asSedgeError(result.error)
-    if (flush.segment.writer !== undefined && isUnreadable(error, flush.segment)) {
+    if (isUnreadable(error, flush.segment)) {
       this.#store.reportError(error)
-      this.#flushFromMemory(flush)
+      this.#flushFromMemory(flush, error)
       return
     }
     this.#flushFailed(flush, error)
   }
 
-  /** The file does not read back, but the arena that it was written from is still good. */
-  #flushFromMemory(flush: Flush): void {
+  /**
+   * The file does not read back, but the arena that it was written from is still good. What is damaged of the large values,
+   * which are in their file only, becomes a part of the table that is damaged [ERR-7]. `reported` has been told.
+   */
+  #flushFromMemory(flush: Flush, reported: SedgeError): void {
     const { env, kernel } = this.#store
     const { memtable, identity } = flush.segment
     let job: FlushJob
@@ -145,7 +148,11 @@ export class Background implements FlushState {
       this.#flushFailed(flush, error)
       return
     }
-    const steps = flushMemtable(env.fs, kernel, job, memtable, identity)
+    let isTold = reported.file === valueFileName(flush.segment.number)
+    const steps = flushMemtable(env.fs, kernel, job, memtable, identity, (damage) => {
+      if (!isTold) this.#store.reportError(damage)
+      isTold = true
+    })
     const ticket = this.#executor.inline.run(true, steps, (result) => {
       this.#tickets.delete(ticket)
       this.#store.guarded(() => {

@@ -4,9 +4,12 @@
  *     value  = chunk*                      CHUNK_BYTES each, the last may be shorter
  *     stored = (chunk, checksum u64)*      seed of each: identity + offset of the chunk in its file
  *
+ * A chunk that was damaged when it was copied carries the complement of its checksum [TBL-12]: damaged for every reader,
+ * and known to be.
+ *
  * Nothing here holds more than one chunk besides what the caller gave.
  */
-import { corruption } from '../errors.ts'
+import { corruption, type SedgeError } from '../errors.ts'
 import { assert } from './assert.ts'
 import { addSeed, checksumText, hash64 } from './checksum.ts'
 import { ByteReader, DecodeError } from './coding.ts'
@@ -15,6 +18,8 @@ import { ByteReader, DecodeError } from './coding.ts'
 export const CHUNK_BYTES = 65_536
 const CHECKSUM_BYTES = 8
 const STORED_CHUNK_BYTES: number = CHUNK_BYTES + CHECKSUM_BYTES
+/** What turns a checksum into the mark of a damaged chunk. */
+const COMPLEMENT = 0xffffffffffffffffn
 
 /** What is read from; `read` may return fewer bytes than asked, 0 only at the end. */
 export interface ChunkSource {
@@ -95,6 +100,8 @@ export function readChunks(
 /**
  * Copies a value of `length` bytes from one file to another, verifying each chunk and sealing it anew for its
  * new place. Yields after each chunk. `onBytes` gets each stored chunk, valid during the call only.
+ * A chunk that is marked as damaged is copied with its mark. Any other that is damaged is thrown, or, where there is an
+ * `onDamage`, told and marked.
  */
 export function* copyChunks(
   from: ChunkSource,
@@ -106,14 +113,19 @@ export function* copyChunks(
   toIdentity: bigint,
   length: number,
   onBytes: (stored: Uint8Array) => void,
+  onDamage?: (error: SedgeError) => void,
 ): Generator<void, void, void> {
   const stored = new Uint8Array(Math.min(chunkedBytes(length), STORED_CHUNK_BYTES))
   let offset = 0
   for (let start = 0; start < length; start += CHUNK_BYTES) {
     const bytes = Math.min(CHUNK_BYTES, length - start)
     const whole = stored.subarray(0, bytes + CHECKSUM_BYTES)
-    readChunk(from, fromName, fromPosition + offset, fromIdentity, whole)
-    seal(whole, addSeed(toIdentity, toPosition + offset))
+    const damage = loadChunk(from, fromName, fromPosition + offset, fromIdentity, whole)
+    if (damage !== undefined && !damage.isMarked) {
+      if (onDamage === undefined) throw damage.error
+      onDamage(damage.error)
+    }
+    seal(whole, addSeed(toIdentity, toPosition + offset), damage !== undefined)
     writeAll(to, whole, toPosition + offset)
     onBytes(whole)
     offset += whole.length
@@ -148,26 +160,47 @@ function readChunk(
   identity: bigint,
   whole: Uint8Array,
 ): void {
+  const damage = loadChunk(file, fileName, position, identity, whole)
+  if (damage !== undefined) throw damage.error
+}
+
+interface Damage {
+  readonly error: SedgeError
+  /** It was known already when the chunk was written here. */
+  readonly isMarked: boolean
+}
+
+/** Reads one stored chunk into all of `whole`, with zeros for what is missing, and says what is wrong with it. */
+function loadChunk(
+  file: ChunkSource,
+  fileName: string,
+  position: number,
+  identity: bigint,
+  whole: Uint8Array,
+): Damage | undefined {
   const count = readAll(file, whole, position)
   if (count < whole.length) {
+    whole.fill(0, count)
     const sizes = { expected: whole.length, actual: count }
-    throw corruption(fileName, position, 'the file ends within a value', sizes)
+    const error = corruption(fileName, position, 'the file ends within a value', sizes)
+    return { error, isMarked: false }
   }
   const bytes = whole.length - CHECKSUM_BYTES
   const view = new DataView(whole.buffer, whole.byteOffset + bytes, CHECKSUM_BYTES)
   const expected = view.getBigUint64(0, true)
   const actual = hash64(whole.subarray(0, bytes), addSeed(identity, position))
-  if (actual !== expected) {
-    const sums = { expected: checksumText(expected), actual: checksumText(actual) }
-    throw corruption(fileName, position, 'a chunk of a value has the wrong checksum', sums)
-  }
+  if (actual === expected) return undefined
+  const sums = { expected: checksumText(expected), actual: checksumText(actual) }
+  const error = corruption(fileName, position, 'a chunk of a value has the wrong checksum', sums)
+  return { error, isMarked: expected === (actual ^ COMPLEMENT) }
 }
 
-/** Puts the checksum of all before it into the last 8 bytes. */
-function seal(whole: Uint8Array, seed: bigint): void {
+/** Puts the checksum of all before it into the last 8 bytes, or the mark of what is damaged. */
+function seal(whole: Uint8Array, seed: bigint, isDamaged = false): void {
   const bytes = whole.length - CHECKSUM_BYTES
   const view = new DataView(whole.buffer, whole.byteOffset + bytes, CHECKSUM_BYTES)
-  view.setBigUint64(0, hash64(whole.subarray(0, bytes), seed), true)
+  const checksum = hash64(whole.subarray(0, bytes), seed)
+  view.setBigUint64(0, isDamaged ? checksum ^ COMPLEMENT : checksum, true)
 }
 
 function readAll(file: ChunkSource, target: Uint8Array, position: number): number {

@@ -115,6 +115,12 @@ describe('compaction/flush-job', () => {
     expect(run().tables).to.have.length(1)
   })
 
+  it('leaves it to the system to say why a value file cannot be read [ERR-7]', () => {
+    fs.remove(`/${VALUES}`)
+    expect(thrownBy(run)).to.include({ code: 'IO', file: VALUES })
+    expect(fs.list('/').sort()).to.deep.equal([LOG])
+  })
+
   it('leaves nothing behind when it is given up at any step', () => {
     for (let steps = 1; ; steps++) {
       const flush = runFlush(fs, job)

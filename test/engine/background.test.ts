@@ -1,6 +1,7 @@
 import { expect } from 'chai'
-import { open } from '../../src/index.ts'
+import { open, type SedgeError } from '../../src/index.ts'
 import { contentOfFiles, filesOf } from '../support/crashed-store.ts'
+import { flipBit, truncate } from '../support/damaged-store.ts'
 import { faultFileSystem } from '../support/fault-file-system.ts'
 import {
   type FaultyStore,
@@ -17,6 +18,18 @@ const VALUE = 'v'.repeat(1000)
 /** Fills more than one memtable without giving way, so that a sealed one waits. */
 function fill({ db }: FaultyStore, count = 20, from = 0): void {
   for (let i = from; i < from + count; i++) db.putSync(`k${String(i).padStart(4, '0')}`, VALUE)
+}
+
+async function expectOnlyLargeDamaged({ db, names }: FaultyStore): Promise<void> {
+  const error = await rejection(db.get('large'))
+  expect(error).to.include({ code: 'CORRUPTION' })
+  expect(names('.sst')).to.include((error as SedgeError).file)
+  expect((await db.get('sound'))?.length).to.equal(70_000)
+  expect(await db.get('small')).to.equal('s')
+  const { problems } = await db.verify()
+  expect(problems.map(({ code, file }) => [code, file])).to.deep.equal([
+    ['CORRUPTION', (error as SedgeError).file],
+  ])
 }
 
 describe('engine/background', function () {
@@ -183,6 +196,51 @@ describe('engine/background', function () {
       expect((await contentOfFiles(filesOf(store.inner))).size).to.equal(4)
     })
   }
+
+  for (const [what, damage, isReopened] of [
+    ['is damaged', flipBit, false],
+    ['is cut short', truncate, false],
+    ['was damaged while the store was closed', flipBit, true],
+  ] as const) {
+    it(`flushes all but the value when a value file ${what} [ERR-7, TBL-12]`, async () => {
+      let store = await faultyStore()
+      store.db.putSync('sound', 's'.repeat(70_000))
+      store.db.putSync('large', 'l'.repeat(140_000))
+      if (isReopened) await store.db.close()
+      const [values = ''] = store.names('.val')
+      damage(store.inner, `${STORE}/${values}`, 100_000)
+      if (isReopened) store = await faultyStore({}, store.inner)
+      store.db.putSync('small', 's')
+      await store.db.flush()
+      const told = store.events.flatMap((event) => (event.type === 'error' ? [event.error] : []))
+      expect(told.map(({ code, file }) => [code, file])).to.deep.equal([['CORRUPTION', values]])
+      await expectOnlyLargeDamaged(store)
+      // The damage stays where it is, and gets in nobody's way.
+      await store.db.put('sound', 't'.repeat(70_000))
+      await store.db.compact({})
+      await expectOnlyLargeDamaged(store)
+      expect(told.length).to.equal(1)
+      expect(store.names('.val')).to.deep.equal([])
+      await store.db.put('large', 'new')
+      await store.db.compact({})
+      expect(await store.db.get('large')).to.equal('new')
+      expect((await store.db.verify()).problems).to.deep.equal([])
+      await store.db.close()
+      expect((await contentOfFiles(filesOf(store.inner))).size).to.equal(3)
+    })
+  }
+
+  it('does not take a value file for damaged that the system does not give [ERR-7]', async () => {
+    const store = await faultyStore()
+    store.db.putSync('large', 'l'.repeat(70_000))
+    store.failWith(failing(['read'], 'EIO', /\.val$/))
+    const error = await rejection(store.db.flush())
+    expect(error).to.include({ code: 'IO', file: store.names('.val')[0] })
+    store.heal()
+    await store.db.flush()
+    expect((await store.db.get('large'))?.length).to.equal(70_000)
+    await store.db.close()
+  })
 
   it('removes the value file of a segment whose only large value could not be written [DUR-9]', async () => {
     const store = await faultyStore()

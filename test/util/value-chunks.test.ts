@@ -124,6 +124,45 @@ describe('util/value-chunks', () => {
     expect(to.bytes.length).to.equal(0)
   })
 
+  it('copies a damaged chunk as damaged where that is wanted, and from then on by itself [TBL-12]', () => {
+    const length = 3 * CHUNK_BYTES
+    const stored = CHUNK_BYTES + 8
+    const value = seededRandom(testSeed()).bytes(length)
+    const copied = (from: ShortFile, name: string, onDamage?: (error: SedgeError) => void) => {
+      const to = new ShortFile()
+      const whole = chunkedBytes(length)
+      const steps = copyChunks(from, name, 0, 5n, to, 0, 5n, length, () => undefined, onDamage)
+      expect([...steps]).to.have.length(3)
+      expect(to.bytes.length).to.equal(whole)
+      return to
+    }
+    const read = (file: ShortFile, chunk: number): Uint8Array => {
+      const target = new Uint8Array(CHUNK_BYTES)
+      readChunks(file, 'b.sst', chunk * stored, 5n, CHUNK_BYTES, target, 0)
+      return target
+    }
+    const file = new ShortFile()
+    writeChunks(file, 0, 5n, value)
+    file.bytes[stored + 7]! ^= 1
+    file.bytes = file.bytes.subarray(0, 2 * stored + 100)
+    const told: SedgeError[] = []
+    let copy = copied(file, 'a.val', (error) => told.push(error))
+    expect(told.map(({ offset }) => offset)).to.deep.equal([stored, 2 * stored])
+    for (let round = 0; round < 3; round++) {
+      expect(Buffer.compare(read(copy, 0), value.subarray(0, CHUNK_BYTES))).to.equal(0)
+      for (const chunk of [1, 2]) {
+        const error = thrownBy(() => read(copy, chunk))
+        expect(error).to.include({ code: 'CORRUPTION', offset: chunk * stored })
+        const mark = BigInt(`0x${error.expected}`) ^ BigInt(`0x${error.actual}`)
+        expect(mark).to.equal(2n ** 64n - 1n)
+      }
+      copy = copied(copy, 'b.sst')
+    }
+    // Damage that nobody has marked is refused as ever.
+    copy.bytes[3]! ^= 1
+    expect(thrownBy(() => copied(copy, 'b.sst'))).to.include({ code: 'CORRUPTION', offset: 0 })
+  })
+
   it('verifies a value chunk by chunk, without keeping it [LOG-6]', () => {
     const value = seededRandom(testSeed()).bytes(200_001)
     const file = new ShortFile()
