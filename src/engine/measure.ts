@@ -4,8 +4,11 @@
  */
 import { Buffer } from 'node:buffer'
 import { EntryKind } from '../kernel/memtable.ts'
+import { bytesMax } from '../kernel/text.ts'
 import type { Encoded, Operation } from './engine-types.ts'
 import {
+  BATCH_BYTES_MAX,
+  batchLimit,
   KEY_BYTES_MAX,
   keyLimit,
   LARGE_VALUE_BYTES,
@@ -20,6 +23,9 @@ export const REFERENCE_BYTES = 16
 
 /** Up to this length a loop over ASCII beats a call into the runtime. */
 const LOOP_MAX = 64
+
+/** Scratch behind a key and a value. */
+const SCRATCH_SPARE = 16
 
 export interface Measured {
   readonly kind: number
@@ -74,11 +80,50 @@ export function measure(operation: Operation): Measured {
   return { kind: EntryKind.PUT, key, value, large: undefined, charge }
 }
 
+/** The operations of a batch. Throws `LIMIT`. */
+export function measureAll(operations: readonly Operation[]): Measured[] {
+  const measured: Measured[] = []
+  let bytes = 0
+  for (const operation of operations) {
+    const one = measure(operation)
+    bytes += one.charge + (one.large?.length ?? 0)
+    if (bytes > BATCH_BYTES_MAX) throw batchLimit()
+    measured.push(one)
+  }
+  return measured
+}
+
+/** What a batch takes at most. */
+export interface BatchBound {
+  readonly charge: number
+  /** Scratch that any of the entries needs. */
+  readonly scratch: number
+}
+
+/**
+ * Bounds of a batch that is sure to keep all limits and to have no large value; `undefined` for any other. Looks at no
+ * character: a batch that has room for its bound needs no exact measure in advance.
+ */
+export function boundBatch(operations: readonly Operation[]): BatchBound | undefined {
+  let charge = 0
+  let scratch = 0
+  for (const operation of operations) {
+    const keyBytes = bytesMax(operation.key)
+    const valueBytes = operation.kind === 'put' ? bytesMax(operation.value) : 0
+    if (keyBytes === 0 || keyBytes > KEY_BYTES_MAX) return undefined
+    if (valueBytes >= LARGE_VALUE_BYTES) return undefined
+    const bytes = keyBytes + valueBytes
+    charge += ENTRY_CHARGE + bytes
+    if (bytes > scratch) scratch = bytes
+  }
+  return charge > BATCH_BYTES_MAX ? undefined : { charge, scratch: scratch + SCRATCH_SPARE }
+}
+
 /** Scratch that any of the entries needs, taken in advance so that no append can fail for it. */
 export function largestScratch(measured: readonly Measured[]): number {
   let most = 0
   for (const { key, value } of measured) {
-    most = Math.max(most, key.length * 3 + (value?.length ?? REFERENCE_BYTES) * 3 + 16)
+    most = Math.max(most, key.length * 3 + (value?.length ?? REFERENCE_BYTES) * 3 + SCRATCH_SPARE)
   }
   return most
 }

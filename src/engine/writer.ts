@@ -11,27 +11,23 @@ import { SedgeError } from '../errors.ts'
 import { EntryKind } from '../kernel/memtable.ts'
 import { logFileName } from '../version/file-names.ts'
 import type { Durability, Encoded, Operation } from './engine-types.ts'
+import { KEY_BYTES_MAX, keyLimit, LARGE_VALUE_BYTES } from './limits.ts'
 import {
-  BATCH_BYTES_MAX,
-  batchLimit,
-  KEY_BYTES_MAX,
-  keyLimit,
-  LARGE_VALUE_BYTES,
-} from './limits.ts'
-import {
+  boundBatch,
   ENTRY_CHARGE,
   encodeReference,
   isLarge,
   largestScratch,
   type Measured,
-  measure,
+  measureAll,
   measureLarge,
   REFERENCE_BYTES,
 } from './measure.ts'
 import { SpaceProbe } from './space-probe.ts'
 import { asSedgeError, definite, type Store } from './store.ts'
 import { Syncer } from './syncer.ts'
-import { Waiters, type Waiting } from './waiters.ts'
+import { Waiters } from './waiters.ts'
+import type { WriteHost } from './write-host.ts'
 
 /** A frame of this size is written without waiting for the turn's end. */
 const FRAME_BYTES = 256 * 1024
@@ -40,18 +36,6 @@ const LAZY_BYTES = 1024 * 1024
 /** A segment whose value file has grown to this is sealed. */
 const VALUE_FILE_BYTES = 64 * 1024 * 1024
 const FENCE_CHECK_MS = 1000
-
-/** What the writer asks of the background work. */
-export interface WriteHost {
-  /** Waits, blocking, until a memtable of `bytes` may be begun. Throws when that cannot be. */
-  makeRoom(bytes: number): void
-  /** A segment was sealed. */
-  sealed(): void
-  /** Acknowledges writes, now or when there is room for more. */
-  admit(waiting: Waiting): void
-  /** Whether the lock is still ours. */
-  isLockHeld(): boolean
-}
 
 export class Writer {
   readonly #store: Store
@@ -135,7 +119,7 @@ export class Writer {
     store.assertWritable()
     if (key.length > KEY_BYTES_MAX || key.length === 0) throw keyLimit()
     if (value.length * 3 >= LARGE_VALUE_BYTES && isLarge(value)) {
-      this.#appendMeasured([measureLarge(key, value)])
+      this.#appendMeasured([measureLarge(key, value)], this.#timestamp())
       return
     }
     const timestamp = this.#timestamp()
@@ -172,23 +156,37 @@ export class Writer {
   }
 
   #appendBatch(operations: readonly Operation[]): void {
+    const { chain } = this.#store
     this.#store.assertWritable()
-    const measured: Measured[] = []
-    let bytes = 0
-    for (const operation of operations) {
-      const one = measure(operation)
-      bytes += one.charge + (one.large?.length ?? 0)
-      if (bytes > BATCH_BYTES_MAX) throw batchLimit()
-      measured.push(one)
+    const bound = boundBatch(operations)
+    if (bound === undefined) this.#appendMeasured(measureAll(operations), this.#timestamp())
+    else if (operations.length > 0) {
+      const timestamp = this.#timestamp()
+      const isRoomy = chain.fits(bound.charge, timestamp)
+      if (isRoomy) this.#appendBounded(operations, bound.scratch, timestamp)
+      else this.#appendMeasured(measureAll(operations), timestamp)
     }
-    if (measured.length > 0) this.#appendMeasured(measured)
     this.#limitPending()
   }
 
-  /** All or nothing: what can fail comes before the first record. */
-  #appendMeasured(measured: readonly Measured[]): void {
+  /** All or nothing, as `#appendMeasured`, where nothing is large and everything fits. */
+  #appendBounded(operations: readonly Operation[], scratch: number, timestamp: number): void {
     const { chain, kernel } = this.#store
-    const timestamp = this.#timestamp()
+    chain.open?.memtable.reserve(operations.length)
+    kernel.scratch(scratch)
+    for (const operation of operations) {
+      const keyBytes = kernel.scratchKey(operation.key)
+      const value = operation.kind === 'put' ? operation.value : ''
+      const valueBytes = kernel.scratchValue(value, keyBytes)
+      const kind = operation.kind === 'put' ? EntryKind.PUT : EntryKind.DELETE
+      const charge = ENTRY_CHARGE + keyBytes + valueBytes
+      this.#record(kind, keyBytes, valueBytes, charge, timestamp)
+    }
+  }
+
+  /** All or nothing: what can fail comes before the first record. */
+  #appendMeasured(measured: readonly Measured[], timestamp: number): void {
+    const { chain, kernel } = this.#store
     let charge = 0
     for (const one of measured) charge += one.charge
     const isFull = (chain.open?.valueBytes ?? 0) >= VALUE_FILE_BYTES

@@ -1,11 +1,19 @@
 import { expect } from 'chai'
-import { KEY_BYTES_MAX, LARGE_VALUE_BYTES, VALUE_BYTES_MAX } from '../../src/engine/limits.ts'
+import type { Operation } from '../../src/engine/engine-types.ts'
 import {
+  BATCH_BYTES_MAX,
+  KEY_BYTES_MAX,
+  LARGE_VALUE_BYTES,
+  VALUE_BYTES_MAX,
+} from '../../src/engine/limits.ts'
+import {
+  boundBatch,
   ENTRY_CHARGE,
   encodeReference,
   isLarge,
   largestScratch,
   measure,
+  measureAll,
   REFERENCE_BYTES,
 } from '../../src/engine/measure.ts'
 import { SedgeError } from '../../src/errors.ts'
@@ -54,6 +62,30 @@ describe('engine/measure', () => {
       measure({ kind: 'put', key: 'key', value: 'v'.repeat(100) }),
     ]
     expect(largestScratch(operations)).to.be.at.least(3 * 103)
+  })
+
+  it('bounds a batch from above, and only one that keeps all limits and has no large value [LIM-1, LIM-3, LIM-6]', () => {
+    const put = (key: string | Uint8Array, value: string | Uint8Array): Operation => {
+      return { kind: 'put', key, value }
+    }
+    const small: Operation[] = [
+      put('é', 'a value'),
+      put(new Uint8Array(9), new Uint8Array(LARGE_VALUE_BYTES - 1)),
+      { kind: 'delete', key: 'gone' },
+    ]
+    const exact = measureAll(small)
+    const bound = boundBatch(small)
+    expect(bound?.charge).to.be.at.least(exact.reduce((sum, { charge }) => sum + charge, 0))
+    expect(bound?.scratch).to.be.at.least(9 + LARGE_VALUE_BYTES - 1)
+    expect(boundBatch([])?.charge).to.equal(0)
+    expect(boundBatch([put('', 'v')])).to.equal(undefined)
+    expect(boundBatch([put('k', new Uint8Array(LARGE_VALUE_BYTES))])).to.equal(undefined)
+    expect(boundBatch([put('k'.repeat(KEY_BYTES_MAX + 1), 'v')])).to.equal(undefined)
+    const many = Math.ceil(BATCH_BYTES_MAX / LARGE_VALUE_BYTES) + 1
+    const value = new Uint8Array(LARGE_VALUE_BYTES - 1)
+    const huge = Array.from({ length: many }, () => put('k', value))
+    expect(boundBatch(huge)).to.equal(undefined)
+    expect(codeOf(() => measureAll(huge))).to.equal('LIMIT')
   })
 
   it('refers to a value by length and offset [LOG-6]', () => {
