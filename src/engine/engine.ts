@@ -76,7 +76,7 @@ export class Engine implements EngineLike {
     try {
       if (opened.mustFlush) await engine.#background.waitForFlushes()
       if (!store.recovery.cleanClose) engine.#keepSequence()
-      else if (store.manifest !== undefined) engine.#background.compactor.schedule()
+      else if (store.manifest !== undefined) engine.#compactSoon()
     } catch (error) {
       await engine.#abandon()
       throw error
@@ -305,6 +305,12 @@ export class Engine implements EngineLike {
     } catch (error) {
       this.#store.reportError(asSedgeError(error))
     }
+  }
+
+  /** What there is to compact need not keep the caller waiting for his store: a worker takes milliseconds to start. */
+  #compactSoon(): void {
+    const store = this.#store
+    store.env.defer(() => store.guarded(() => this.#background.compactor.schedule()))
   }
 
   /** Sequences that no table and no log tells of, those of lost or failed writes, are not used again [ORD-7]. */

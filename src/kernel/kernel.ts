@@ -25,10 +25,7 @@ function compile(): WebAssembly.Module {
     throw new SedgeError('UNSUPPORTED', 'this runtime has no WebAssembly')
   }
   try {
-    const text = atob(KERNEL_BASE64)
-    const bytes = new Uint8Array(text.length)
-    for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i)
-    compiled = new WebAssembly.Module(bytes)
+    compiled = new WebAssembly.Module(Buffer.from(KERNEL_BASE64, 'base64'))
   } catch (cause) {
     throw new SedgeError('UNSUPPORTED', 'the WebAssembly kernel cannot be compiled here', { cause })
   }
