@@ -13,7 +13,13 @@ function complained(message: string): Outcome {
 }
 
 describe('faults/sabotages', () => {
-  const sabotage: Sabotage = { id: 'S0', what: 'does wrong', slice: 'model', edits: [] }
+  const sabotage: Sabotage = {
+    id: 'S0',
+    what: 'does wrong',
+    slice: 'model',
+    complaint: /k1/,
+    edits: [],
+  }
 
   it('counts as caught only what the oracle complains of, and only in the broken store', () => {
     const verdict = (sound: Outcome, broken: Outcome, isBlind = false): string =>
@@ -21,7 +27,8 @@ describe('faults/sabotages', () => {
     expect(verdict(PASSED, complained('Error: k1 is wrong'))).to.equal('caught')
     expect(verdict(PASSED, PASSED)).to.equal('survived')
     expect(verdict(complained('Error: k1'), complained('Error: k1'))).to.equal('not measured')
-    expect(verdict(PASSED, complained('ReferenceError: x'))).to.equal('harness broken')
+    expect(verdict(PASSED, complained('ReferenceError: k1'))).to.equal('harness broken')
+    expect(verdict(PASSED, complained('Error: k2 is wrong'))).to.equal('harness broken')
     expect(verdict(BROKEN, complained('Error: k1'))).to.equal('harness broken')
     expect(verdict(PASSED, BROKEN)).to.equal('harness broken')
     expect(verdict(PASSED, PASSED, true)).to.equal('caught')

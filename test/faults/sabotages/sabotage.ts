@@ -5,11 +5,12 @@
  *   caught          the slice complains of the broken store, and not of the sound one
  *   survived        the slice has no complaint: the suite has a hole
  *   not measured    the slice complains of the sound store too
- *   harness broken  the text to be replaced is not there once, does not compile, or the slice did not run
+ *   harness broken  the text to be replaced is not there once, does not compile, the slice did not run, or it complains of
+ *                   something else than what is broken
  */
 /** One piece of source text and what stands in its place. White space counts as white space, however much of it. */
 export interface Edit {
-  /** From the root of the project. */
+  /** From the root of the project: of the kernel, too. */
   readonly file: string
   /** Is in the file exactly once. */
   readonly text: string
@@ -23,6 +24,8 @@ export interface Sabotage {
   readonly what: string
   /** Its name in `SLICES`. */
   readonly slice: string
+  /** What the slice says of it: the words of an oracle, or the title of the test that fails. */
+  readonly complaint: RegExp
   readonly edits: readonly Edit[]
   /** The harness is broken as well, so that it must not see what it would. */
   readonly isBlind?: boolean
@@ -38,18 +41,25 @@ export interface Verdict {
   readonly why: string
 }
 
+/** What the oracle of crash images says of content that no legal number of commits leaves. */
+export const WRONG_CONTENT: RegExp = /no \d+ to \d+ commits leave this/
+
 /** A broken edit, not a broken store: no oracle says these. */
 const NO_COMPLAINT = /\b(TypeError|ReferenceError|SyntaxError)\b/
 
 /** `sound`: what the same slice says of the store as it is. */
-export function verdictOf({ isBlind }: Sabotage, sound: Outcome, broken: Outcome): Verdict {
+export function verdictOf(
+  { isBlind, complaint }: Sabotage,
+  sound: Outcome,
+  broken: Outcome,
+): Verdict {
   for (const outcome of [sound, broken]) {
     if (outcome.kind === 'broken') return { name: 'harness broken', why: outcome.message }
   }
   if (sound.kind === 'complained') return { name: 'not measured', why: sound.message }
   if (broken.kind === 'complained') {
-    if (NO_COMPLAINT.test(broken.message)) return { name: 'harness broken', why: broken.message }
-    return { name: isBlind ? 'harness broken' : 'caught', why: broken.message }
+    const isOurs = complaint.test(broken.message) && !NO_COMPLAINT.test(broken.message)
+    return { name: isOurs && !isBlind ? 'caught' : 'harness broken', why: broken.message }
   }
   return { name: isBlind ? 'caught' : 'survived', why: 'there is no complaint' }
 }

@@ -105,13 +105,17 @@ function tests(file: string, part = ''): Slice {
     mocha.addFile(fileURLToPath(new URL(`../../${file}.test.js`, import.meta.url)))
     await mocha.loadFilesAsync()
     let passed = 0
-    const failed: Error[] = []
+    const failed: { title: string; cause: Error }[] = []
     await new Promise<void>((resolve) => {
       const runner = mocha.run(() => resolve())
       runner.on('pass', () => passed++)
-      runner.on('fail', (_, error: Error) => failed.push(error))
+      runner.on('fail', ({ title }, cause: Error) => failed.push({ title, cause }))
     })
-    for (const error of failed) throw error
+    const [first] = failed
+    if (first !== undefined) {
+      const titles = failed.map(({ title }) => title).join('; ')
+      throw new Error(titles, { cause: first.cause })
+    }
     if (passed === 0) throw new Error(`${file} has no such test`)
   }
 }
@@ -141,8 +145,10 @@ export const SLICES: Readonly<Record<string, Slice>> = {
   'tests: opening': tests('engine/opening'),
   'tests: recovery': tests('engine/recovery'),
   'tests: table files': tests('table/table-files'),
+  'tests: lessons, R16': tests('regression/lessons', 'R16:'),
   'tests: lock verdict': tests('env/lock-verdict'),
   'tests: manifest': tests('version/manifest'),
+  'tests: manifest, fences': tests('version/manifest', 'is fenced'),
   'tests: manifest recovery': tests('version/manifest-recovery'),
   'tests: segment writer': tests('log/segment-writer'),
   'tests: segment reader': tests('log/segment-reader'),

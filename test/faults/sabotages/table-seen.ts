@@ -1,16 +1,17 @@
 /** Stores that read what they must not believe, show what they must not show, or keep what they must let go. */
-import type { Sabotage } from './sabotage.ts'
+import { type Sabotage, WRONG_CONTENT } from './sabotage.ts'
 
 export const SEEN_SABOTAGES: readonly Sabotage[] = [
   {
     id: 'M10',
     what: 'does not verify the chunks of a large value',
     slice: 'bit flips',
+    complaint: /get of large in a table is wrong/,
     edits: [
       {
         file: 'src/util/value-chunks.ts',
-        text: 'if (actual !== expected) {',
-        by: 'if (false) {',
+        text: 'if (actual === expected) return undefined',
+        by: 'return undefined',
       },
     ],
   },
@@ -18,6 +19,7 @@ export const SEEN_SABOTAGES: readonly Sabotage[] = [
     id: 'M11',
     what: 'does not ask whether a segment belongs here',
     slice: 'tests: segment reader',
+    complaint: /refuses a segment of another number or store/,
     edits: [
       {
         file: 'src/log/segment-reader.ts',
@@ -30,6 +32,7 @@ export const SEEN_SABOTAGES: readonly Sabotage[] = [
     id: 'M13',
     what: 'takes damage within the log for its end',
     slice: 'bit flips',
+    complaint: /get of \w+ is wrong/,
     edits: [
       {
         file: 'src/engine/recovery.ts',
@@ -42,6 +45,7 @@ export const SEEN_SABOTAGES: readonly Sabotage[] = [
     id: 'S11',
     what: 'takes damage within the manifest for its end',
     slice: 'tests: manifest recovery',
+    complaint: /refuses any flipped bit before the last record/,
     edits: [
       {
         file: 'src/version/manifest-recovery.ts',
@@ -54,6 +58,7 @@ export const SEEN_SABOTAGES: readonly Sabotage[] = [
     id: 'S12',
     what: 'ignores what the last clean close has stated',
     slice: 'truncations',
+    complaint: /get of \w+ is wrong/,
     edits: [
       {
         file: 'src/engine/opening.ts',
@@ -66,6 +71,7 @@ export const SEEN_SABOTAGES: readonly Sabotage[] = [
     id: 'S13',
     what: 'does not look whether the tables are there',
     slice: 'tests: opening',
+    complaint: /refuses a table that is missing or of another length/,
     edits: [
       {
         file: 'src/engine/opening.ts',
@@ -78,6 +84,7 @@ export const SEEN_SABOTAGES: readonly Sabotage[] = [
     id: 'S14',
     what: 'does not verify the content of a manifest record',
     slice: 'bit flips',
+    complaint: /nobody reported the damage/,
     edits: [
       {
         file: 'src/version/manifest-recovery.ts',
@@ -90,6 +97,7 @@ export const SEEN_SABOTAGES: readonly Sabotage[] = [
     id: 'M14',
     what: 'gives a file number twice',
     slice: 'tests: manifest',
+    complaint: /never hands out a number twice/,
     edits: [
       {
         file: 'src/version/manifest.ts',
@@ -99,14 +107,28 @@ export const SEEN_SABOTAGES: readonly Sabotage[] = [
     ],
   },
   {
-    id: 'S15',
-    what: 'writes on after another has taken the store over',
-    slice: 'tests: manifest',
+    id: 'M19',
+    what: 'names files by the clock',
+    slice: 'tests: lessons, R16',
+    complaint: /R16/,
     edits: [
       {
         file: 'src/version/manifest.ts',
-        text: 'if (this.isFenced()) throw this.#fail(fenced()) if (this.#length',
-        by: 'if (this.#length',
+        text: 'const number = this.#nextNumber++',
+        by: 'const number = (this.#nextNumber = Date.now()) - 1',
+      },
+    ],
+  },
+  {
+    id: 'S15',
+    what: 'writes on after another has taken the store over',
+    slice: 'tests: manifest, fences',
+    complaint: /is fenced by a higher epoch/,
+    edits: [
+      {
+        file: 'src/version/manifest.ts',
+        text: 'return (listMarkers(this.#fs, this.#directory)[0]?.epoch ?? 0) > this.epoch',
+        by: 'return false',
       },
     ],
   },
@@ -114,6 +136,7 @@ export const SEEN_SABOTAGES: readonly Sabotage[] = [
     id: 'M15',
     what: 'counts sequences from 1 again in a new segment',
     slice: 'model',
+    complaint: /the sequence is/,
     edits: [
       {
         file: 'src/engine/writer.ts',
@@ -126,6 +149,7 @@ export const SEEN_SABOTAGES: readonly Sabotage[] = [
     id: 'M16',
     what: 'takes an empty value for a deletion',
     slice: 'model',
+    complaint: /the number of entries of a scan/,
     edits: [
       {
         file: 'src/engine/writer.ts',
@@ -140,6 +164,7 @@ export const SEEN_SABOTAGES: readonly Sabotage[] = [
     id: 'M18',
     what: 'takes whoever has the pid of a dead holder for the holder',
     slice: 'tests: lock verdict',
+    complaint: /asks the process table within one boot/,
     edits: [
       {
         file: 'src/env/lock-verdict.ts',
@@ -152,6 +177,7 @@ export const SEEN_SABOTAGES: readonly Sabotage[] = [
     id: 'M20',
     what: 'drops tombstones above older data',
     slice: 'crash images: levels',
+    complaint: /after use/,
     edits: [
       {
         file: 'src/engine/compactor.ts',
@@ -164,6 +190,7 @@ export const SEEN_SABOTAGES: readonly Sabotage[] = [
     id: 'S16',
     what: 'looks for older data one level too deep',
     slice: 'tests: compaction picker',
+    complaint: /knows when nothing lies below/,
     edits: [
       {
         file: 'src/version/version.ts',
@@ -176,6 +203,7 @@ export const SEEN_SABOTAGES: readonly Sabotage[] = [
     id: 'M21',
     what: 'asks the filters for bits that were never set',
     slice: 'model',
+    complaint: /nothing instead of bytes/,
     edits: [
       {
         file: 'src/table/table-files.ts',
@@ -188,6 +216,7 @@ export const SEEN_SABOTAGES: readonly Sabotage[] = [
     id: 'M22',
     what: 'shows an iterator what was written after it began',
     slice: 'model',
+    complaint: /of a scan/,
     edits: [
       {
         file: 'src/engine/reader.ts',
@@ -200,6 +229,7 @@ export const SEEN_SABOTAGES: readonly Sabotage[] = [
     id: 'S17',
     what: 'reads at a snapshot what is there now',
     slice: 'model',
+    complaint: /instead of undefined/,
     edits: [
       {
         file: 'src/engine/reader.ts',
@@ -212,18 +242,21 @@ export const SEEN_SABOTAGES: readonly Sabotage[] = [
     id: 'M32',
     what: 'does not keep what snapshots and iterators see in a flush',
     slice: 'model',
+    complaint: /of a scan/,
     edits: [{ file: 'src/engine/background.ts', text: 'live.list()', by: '[]' }],
   },
   {
     id: 'S18',
     what: 'does not keep what snapshots and iterators see in a compaction',
     slice: 'model',
+    complaint: /of a scan/,
     edits: [{ file: 'src/engine/compactor.ts', text: 'live.list()', by: '[]' }],
   },
   {
     id: 'S19',
     what: 'shows the entry twice at which a batch of a scan ends',
     slice: 'model',
+    complaint: /of a scan/,
     edits: [
       {
         file: 'src/engine/reader.ts',
@@ -236,6 +269,7 @@ export const SEEN_SABOTAGES: readonly Sabotage[] = [
     id: 'M28',
     what: 'hands out views of its own memory',
     slice: 'model',
+    complaint: /bytes of the wrong class/,
     edits: [
       {
         file: 'src/kernel/kernel.ts',
@@ -248,6 +282,7 @@ export const SEEN_SABOTAGES: readonly Sabotage[] = [
     id: 'M23',
     what: 'calls a kernel again that has trapped',
     slice: 'kernel faults',
+    complaint: /calls after a trap/,
     edits: [
       {
         file: 'src/kernel/kernel.ts',
@@ -260,6 +295,7 @@ export const SEEN_SABOTAGES: readonly Sabotage[] = [
     id: 'M24',
     what: 'does not miss a job that the worker has lost',
     slice: 'tests: worker pool',
+    complaint: /loses a job whose message is lost/,
     edits: [
       {
         file: 'src/env/worker-pool.ts',
@@ -272,6 +308,7 @@ export const SEEN_SABOTAGES: readonly Sabotage[] = [
     id: 'M25',
     what: 'does not make tables of a log that a crash has torn',
     slice: 'tests: recovery',
+    complaint: /keeps exactly the commits that lie whole/,
     edits: [
       {
         file: 'src/engine/opening.ts',
@@ -284,6 +321,7 @@ export const SEEN_SABOTAGES: readonly Sabotage[] = [
     id: 'M26',
     what: 'goes back to an older manifest without a word',
     slice: 'tests: manifest recovery',
+    complaint: /passes over a marker that a crash left unfinished/,
     edits: [
       {
         file: 'src/version/manifest-recovery.ts',
@@ -296,6 +334,7 @@ export const SEEN_SABOTAGES: readonly Sabotage[] = [
     id: 'M27',
     what: 'allocates what a damaged file claims',
     slice: 'tests: table files',
+    complaint: /refuses a value that cannot lie in the file/,
     edits: [
       {
         file: 'src/table/table-files.ts',
@@ -308,6 +347,7 @@ export const SEEN_SABOTAGES: readonly Sabotage[] = [
     id: 'M29',
     what: 'never makes a writer wait',
     slice: 'tests: backpressure',
+    complaint: /keeps memtables within their budget/,
     edits: [
       {
         file: 'src/engine/backpressure.ts',
@@ -320,6 +360,7 @@ export const SEEN_SABOTAGES: readonly Sabotage[] = [
     id: 'M33',
     what: 'is as it should be, and the model has one wrong value: the suite must use its model',
     slice: 'crash images: put',
+    complaint: WRONG_CONTENT,
     edits: [
       {
         file: 'test/support/store-model.ts',

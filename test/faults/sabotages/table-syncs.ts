@@ -1,5 +1,5 @@
 /** Stores that do to their files what must not be done, or not in that order, or take a failure for a success. */
-import type { Edit, Sabotage } from './sabotage.ts'
+import { type Edit, type Sabotage, WRONG_CONTENT } from './sabotage.ts'
 
 const NO_SYNC: Edit = {
   file: 'src/engine/syncer.ts',
@@ -12,12 +12,14 @@ export const SYNC_SABOTAGES: readonly Sabotage[] = [
     id: 'M1',
     what: 'acknowledges writes of level disk that were not synced',
     slice: 'crash images: sync put',
+    complaint: WRONG_CONTENT,
     edits: [NO_SYNC],
   },
   {
     id: 'M34',
     what: 'the same, on a disk that forgets nothing: the suite must need its disk',
     slice: 'crash images: sync put',
+    complaint: WRONG_CONTENT,
     edits: [
       NO_SYNC,
       {
@@ -32,6 +34,7 @@ export const SYNC_SABOTAGES: readonly Sabotage[] = [
     id: 'M2',
     what: 'does not sync the directory of a new log',
     slice: 'crash images: sync put',
+    complaint: WRONG_CONTENT,
     edits: [
       {
         file: 'src/log/segment-writer.ts',
@@ -44,6 +47,7 @@ export const SYNC_SABOTAGES: readonly Sabotage[] = [
     id: 'M3',
     what: 'puts a table into the manifest that was not synced',
     slice: 'crash images: flush',
+    complaint: /the table is missing/,
     edits: [
       {
         file: 'src/compaction/table-output.ts',
@@ -56,6 +60,7 @@ export const SYNC_SABOTAGES: readonly Sabotage[] = [
     id: 'S1',
     what: 'does not sync the directory after the rename of a table',
     slice: 'crash images: flush',
+    complaint: /the table is missing/,
     edits: [
       {
         file: 'src/compaction/table-output.ts',
@@ -68,6 +73,7 @@ export const SYNC_SABOTAGES: readonly Sabotage[] = [
     id: 'M4',
     what: 'writes the marker before the directory with its manifest is synced',
     slice: 'crash images: manifest rotation',
+    complaint: /MANIFEST-\d+: the file is missing/,
     edits: [
       {
         file: 'src/version/manifest-files.ts',
@@ -80,6 +86,7 @@ export const SYNC_SABOTAGES: readonly Sabotage[] = [
     id: 'S2',
     what: 'does not sync the directory behind a marker',
     slice: 'crash images: first open',
+    complaint: /there is no valid marker/,
     edits: [
       {
         file: 'src/version/manifest-files.ts',
@@ -92,6 +99,7 @@ export const SYNC_SABOTAGES: readonly Sabotage[] = [
     id: 'S3',
     what: 'does not sync an edit of the manifest',
     slice: 'crash images: flush',
+    complaint: WRONG_CONTENT,
     edits: [
       {
         file: 'src/version/manifest.ts',
@@ -104,6 +112,7 @@ export const SYNC_SABOTAGES: readonly Sabotage[] = [
     id: 'S4',
     what: 'does not sync a new manifest',
     slice: 'crash images: manifest rotation',
+    complaint: /the snapshot is damaged/,
     edits: [
       {
         file: 'src/version/manifest-files.ts',
@@ -116,6 +125,7 @@ export const SYNC_SABOTAGES: readonly Sabotage[] = [
     id: 'M5',
     what: 'removes a log before its table is in the manifest',
     slice: 'crash images: flush',
+    complaint: WRONG_CONTENT,
     edits: [
       {
         file: 'src/engine/background.ts',
@@ -129,6 +139,7 @@ export const SYNC_SABOTAGES: readonly Sabotage[] = [
     id: 'M6',
     what: 'removes the inputs of a compaction before its outputs are in the manifest',
     slice: 'crash images: level 0',
+    complaint: /the table is missing/,
     edits: [
       {
         file: 'src/engine/compactor.ts',
@@ -143,6 +154,7 @@ export const SYNC_SABOTAGES: readonly Sabotage[] = [
     id: 'M7',
     what: 'takes a failed sync for a success',
     slice: 'I/O errors: synced puts',
+    complaint: /nobody was told of sync/,
     edits: [
       {
         file: 'src/log/segment-writer.ts',
@@ -155,6 +167,7 @@ export const SYNC_SABOTAGES: readonly Sabotage[] = [
     id: 'M8',
     what: 'syncs again after a failure and acknowledges',
     slice: 'I/O errors: lost syncs',
+    complaint: /nobody was told of sync/,
     edits: [
       {
         file: 'src/engine/syncer.ts',
@@ -172,6 +185,7 @@ export const SYNC_SABOTAGES: readonly Sabotage[] = [
     id: 'S5',
     what: 'resolves those who waited for a sync that failed',
     slice: 'I/O errors: lost syncs',
+    complaint: WRONG_CONTENT,
     edits: [
       {
         file: 'src/engine/syncer.ts',
@@ -184,6 +198,7 @@ export const SYNC_SABOTAGES: readonly Sabotage[] = [
     id: 'M9',
     what: 'takes a short write for a whole one',
     slice: 'I/O errors: short writes',
+    complaint: /the header has the wrong checksum/,
     edits: [
       {
         file: 'src/env/file-io.ts',
@@ -196,6 +211,7 @@ export const SYNC_SABOTAGES: readonly Sabotage[] = [
     id: 'M12',
     what: 'goes on behind a torn frame: a failed write is not cut back',
     slice: 'tests: log chain',
+    complaint: /goes on in a new segment after a failed write/,
     edits: [
       {
         file: 'src/log/log-chain.ts',
@@ -208,6 +224,7 @@ export const SYNC_SABOTAGES: readonly Sabotage[] = [
     id: 'M31',
     what: 'does not write again what a sync in flight may have lost',
     slice: 'tests: segment writer',
+    complaint: /writes again what a sync in flight may lose/,
     edits: [
       {
         file: 'src/log/segment-writer.ts',
@@ -220,6 +237,7 @@ export const SYNC_SABOTAGES: readonly Sabotage[] = [
     id: 'M17',
     what: 'writes a batch in pieces',
     slice: 'crash images: batch',
+    complaint: WRONG_CONTENT,
     edits: [
       {
         file: 'src/engine/writer.ts',
@@ -232,6 +250,7 @@ export const SYNC_SABOTAGES: readonly Sabotage[] = [
     id: 'M30',
     what: 'acknowledges a clear that is not in the log',
     slice: 'crash images: clear',
+    complaint: WRONG_CONTENT,
     edits: [
       {
         file: 'src/engine/engine.ts',
@@ -244,6 +263,7 @@ export const SYNC_SABOTAGES: readonly Sabotage[] = [
     id: 'S6',
     what: 'does not sync the log when it closes',
     slice: 'crash images: close and open',
+    complaint: /a frame does not verify/,
     edits: [
       {
         file: 'src/engine/engine.ts',
@@ -256,12 +276,14 @@ export const SYNC_SABOTAGES: readonly Sabotage[] = [
     id: 'S7',
     what: 'does not sync the directory that a new store lies in',
     slice: 'tests: opening',
+    complaint: /makes the directories that lead to a store/,
     edits: [{ file: 'src/engine/opening.ts', text: 'fs.syncDirectory(parent)', by: '' }],
   },
   {
     id: 'S8',
     what: 'does not sync the value file',
     slice: 'crash images: large values',
+    complaint: WRONG_CONTENT,
     edits: [
       {
         file: 'src/log/segment-writer.ts',
@@ -274,6 +296,7 @@ export const SYNC_SABOTAGES: readonly Sabotage[] = [
     id: 'S9',
     what: 'removes live logs as orphans',
     slice: 'crash images: close and open',
+    complaint: /the file has been removed/,
     edits: [
       {
         file: 'src/engine/opening.ts',
@@ -286,6 +309,7 @@ export const SYNC_SABOTAGES: readonly Sabotage[] = [
     id: 'S10',
     what: 'states that the log begins later than it does',
     slice: 'crash images: flush',
+    complaint: WRONG_CONTENT,
     edits: [
       {
         file: 'src/engine/background.ts',
