@@ -265,7 +265,7 @@ describe('engine/database-iterator', () => {
     const { db } = filledDatabase(999)
     let ticks = 0
     const timer = setInterval(() => ticks++, 0)
-    const until = Date.now() + 5000
+    const until = Date.now() + 15_000
     try {
       while (ticks < 3 && Date.now() < until) for await (const _ of db.keys());
     } finally {

@@ -11,7 +11,7 @@ function fullDisk(isFull: () => boolean): FileSystem {
 
 describe('engine/space-probe', () => {
   it('leaves the state full by itself when space returns, without a write or a new open [DUR-9]', async function () {
-    this.timeout(20_000)
+    this.timeout(60_000)
     let isFull = false
     const states: string[] = []
     const db = await open('/store', {
@@ -28,7 +28,7 @@ describe('engine/space-probe', () => {
     expect(db.getSync('before')).to.equal('v')
     expect(db.getSync('lost')).to.equal(undefined)
     isFull = false
-    const deadline = Date.now() + 15_000
+    const deadline = Date.now() + 50_000
     while (db.stats().state === 'full' && Date.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, 50))
     }

@@ -18,7 +18,7 @@ import type { SedgeError } from '../../src/errors.ts'
 import { killLockProcesses, startLockProcess } from '../support/lock-processes.ts'
 import { LockRace, plantClaim, PLANTED_TOKEN as TOKEN } from '../support/lock-race.ts'
 import { eachRuntime, type Runtime, runScript, runtimes } from '../support/runtimes.ts'
-import { tempDirectory } from '../support/temp.ts'
+import { tempDirectory, within } from '../support/temp.ts'
 
 const THREAD_CHILD = fileURLToPath(new URL('../support/lock-thread-child.js', import.meta.url))
 const DENO_FLAGS = ['run', '--quiet', '--no-prompt', '--no-lock', '--allow-read', '--allow-write']
@@ -38,6 +38,20 @@ async function refusal(directory: string): Promise<SedgeError> {
 async function lockAndRelease(directory: string): Promise<void> {
   const lock = await lockDirectory(directory)
   lock.release()
+}
+
+/** How often something is timed: a busy machine can add to each try, a wait would be in all. */
+const TRIES = 4
+
+/** The fewest milliseconds that something took. */
+async function fastest(action: () => Promise<unknown>, tries: number = TRIES): Promise<number> {
+  let least = Number.POSITIVE_INFINITY
+  for (let left = tries; left > 0 && least >= 1000; left--) {
+    const began = performance.now()
+    await action()
+    least = Math.min(least, performance.now() - began)
+  }
+  return least
 }
 
 describe('env/directory-lock', () => {
@@ -133,9 +147,8 @@ describe('env/directory-lock', () => {
       const directory = tempDirectory()
       const other = startLockProcess(runtime, 'hold', directory)
       expect(await other.line()).to.equal('held')
-      const began = performance.now()
+      expect(await fastest(() => refusal(directory))).to.be.below(1000)
       const error = await refusal(directory)
-      expect(performance.now() - began).to.be.below(1000)
       expect(error.holder?.pid).to.equal(other.process.pid)
       expect(error.holder?.hostname).to.equal(processIdentity().hostname)
       expect(error.holder?.since).to.be.within(Date.now() - 60_000, Date.now())
@@ -159,18 +172,23 @@ describe('env/directory-lock', () => {
   eachRuntime(
     'is free at once when its holder is killed [LOCK-5, LOCK-12, LOCK-18]',
     async (runtime) => {
-      const directory = tempDirectory()
-      const other = startLockProcess(runtime, 'hold', directory)
-      await other.line()
-      const before = readdirSync(directory)
-      other.process.kill('SIGKILL')
-      await other.ended
-      const began = performance.now()
-      const lock = await hold(directory)
-      expect(performance.now() - began).to.be.below(1000)
-      const left = readdirSync(directory).filter((name) => before.includes(name) && name !== 'LOCK')
-      expect(left).to.deep.equal([])
-      lock.release()
+      const afterDeath = async (): Promise<void> => {
+        const directory = tempDirectory()
+        const other = startLockProcess(runtime, 'hold', directory)
+        await other.line()
+        const before = readdirSync(directory)
+        other.process.kill('SIGKILL')
+        await other.ended
+        const taken = fastest(async () => (await hold(directory)).release(), 1)
+        took.push(await taken)
+        const left = readdirSync(directory).filter(
+          (name) => before.includes(name) && name !== 'LOCK',
+        )
+        expect(left).to.deep.equal([])
+      }
+      const took: number[] = []
+      while (took.length < TRIES && !took.some((ms) => ms < 1000)) await afterDeath()
+      expect(Math.min(...took)).to.be.below(1000)
     },
   )
 
@@ -290,7 +308,7 @@ describe('env/directory-lock', () => {
     const directory = tempDirectory()
     writeFileSync(`${directory}/LOCK-1111111111111111.tmp`, '')
     const names = ['LOCK-2222222222222222', 'LOCK-3333333333333333'].map((name) => `${name}.sock`)
-    const servers = names.map((name) => createServer().listen(`${directory}/${name}`))
+    const servers = within(directory, () => names.map((name) => createServer().listen(`./${name}`)))
     await new Promise((resolve) => servers[1]?.once('listening', resolve))
     // A socket whose owner died: closed under another name, it stays.
     renameSync(`${directory}/${names[0]}`, `${directory}/moved`)
@@ -329,12 +347,12 @@ describe('env/directory-lock', () => {
   })
 
   it('never has two holders when many processes race [LOCK-4, LOCK-6]', async function () {
-    this.timeout(60_000)
+    this.timeout(180_000)
     await race(Array.from({ length: 20 }, node))
   })
 
   it('never has two holders when runtimes race [LOCK-4, LOCK-6, LOCK-17]', async function () {
-    this.timeout(60_000)
+    this.timeout(180_000)
     const all = runtimes()
     await race([...all, ...all])
   })

@@ -4,7 +4,7 @@ import { expect } from 'chai'
 import { newToken } from '../../src/env/lock-claim.ts'
 import { listenOn, probeSocket } from '../../src/env/lock-socket.ts'
 import { eachRuntime, runScript } from '../support/runtimes.ts'
-import { tempDirectory } from '../support/temp.ts'
+import { tempDirectory, within } from '../support/temp.ts'
 
 const MODULE = new URL('../../src/env/lock-socket.js', import.meta.url).href
 
@@ -56,7 +56,7 @@ describe('env/lock-socket', () => {
       const dead = await listenOn(root, 'a.sock')
       renameSync(`${root}/a.sock`, `${root}/dead.sock`)
       dead?.close()
-      const server = createServer().listen({ path: `${root}/full.sock`, backlog: 1 })
+      const server = within(root, () => createServer().listen({ path: './full.sock', backlog: 1 }))
       await new Promise((resolve) => server.once('listening', resolve))
       const script = `${root}/probe.mjs`
       writeFileSync(
@@ -68,9 +68,11 @@ describe('env/lock-socket', () => {
       )
       // Nothing is taken from the queue until this turn of the event loop ends, and the script runs within it.
       const waiting: Socket[] = []
-      for (let count = 0; count < 8; count++) {
-        waiting.push(connect(`${root}/full.sock`).on('error', () => undefined))
-      }
+      within(root, () => {
+        for (let count = 0; count < 8; count++) {
+          waiting.push(connect('./full.sock').on('error', () => undefined))
+        }
+      })
       try {
         expect(runScript(runtime, script)).to.match(/^accepts\nrefused\n(absent|gone)\n$/)
       } finally {

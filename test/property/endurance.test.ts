@@ -228,7 +228,7 @@ describe('property/endurance', function () {
     expect(await db.keys().all()).to.have.length(300)
     // Compactions had no time in such short openings.
     const isTidy = (): boolean => readdirSync(path).length <= 24
-    for (let turn = 0; turn < 500 && !isTidy(); turn++) await sleep(10)
+    for (let turn = 0; turn < 5000 && !isTidy(); turn++) await sleep(10)
     expect(isTidy(), `${readdirSync(path)}`).to.equal(true)
     await db.close()
   })

@@ -112,12 +112,24 @@ export async function assemblyBinary(
     hash.update(`\0${file}\0`).update(projectText(file))
   }
   const kept = join(tmpdir(), `sedgedb-codecs-${hash.digest('hex').slice(0, 24)}.wasm`)
-  if (!existsSync(kept)) {
-    const fresh = `${kept}.${process.pid}`
-    writeFileSync(fresh, await compile(entry, target))
-    renameSync(fresh, kept)
+  const found = readKept(kept)
+  if (found !== undefined) return found
+  const compiled = await compile(entry, target)
+  const fresh = `${kept}.${process.pid}`
+  writeFileSync(fresh, compiled)
+  renameSync(fresh, kept)
+  return new Uint8Array(compiled)
+}
+
+/** What an earlier run has kept; nothing where it was cut off, or is another user's. */
+function readKept(path: string): Uint8Array<ArrayBuffer> | undefined {
+  try {
+    const bytes = new Uint8Array(readFileSync(path))
+    new WebAssembly.Module(bytes)
+    return bytes
+  } catch {
+    return undefined
   }
-  return new Uint8Array(readFileSync(kept))
 }
 
 async function compile(entry: string, target: CodecTarget): Promise<Uint8Array> {

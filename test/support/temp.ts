@@ -19,6 +19,17 @@ export function tempDirectory(): string {
   return path
 }
 
+/** Calls `action` with `directory` as the working directory: the address of a socket has no room for a long path. */
+export function within<T>(directory: string, action: () => T): T {
+  const before = process.cwd()
+  process.chdir(directory)
+  try {
+    return action()
+  } finally {
+    process.chdir(before)
+  }
+}
+
 /** Removes the directories made so far. Tests need not call it. */
 export function removeTempDirectories(): void {
   removeAll(ofTest)
