@@ -5,6 +5,7 @@ import { decoderInputs } from './decoders.ts'
 import type { Dimension } from './dimension.ts'
 import { interleavings } from './interleavings.ts'
 import { ioErrors } from './io-errors.ts'
+import { keptCaches } from './kept-caches.ts'
 import { kernelFaults } from './kernel-faults.ts'
 import { kills } from './kills.ts'
 import { lockHolders, lockRaces } from './locks.ts'
@@ -17,6 +18,7 @@ import { statements } from './statements.ts'
 export const DIMENSIONS: readonly Dimension[] = [
   crashImages,
   nestedCrashes,
+  keptCaches,
   ioErrors,
   bitFlips,
   truncations,

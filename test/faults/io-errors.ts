@@ -11,7 +11,7 @@ const CODES = [
   ...['EIO', 'ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'EACCES'],
   ...['EPERM', 'EROFS', 'EINTR', 'EAGAIN', 'ENOENT', 'EBUSY'],
 ]
-const FAULTS = [...CODES, 'short', 'lost', 'reverted']
+const FAULTS = [...CODES, 'short', 'lost', 'late', 'reverted']
 
 export const ioErrors: Dimension = {
   name: 'io-errors',

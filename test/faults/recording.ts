@@ -69,6 +69,8 @@ export interface Cut {
   /** Everything was carried out. */
   readonly isLast: boolean
   image(name: PolicyName, random: Random): MemoryFileSystem
+  /** What the system has at that moment, on disk and not, for another process to go on with. */
+  live(): CrashFileSystem
   bounds(name: PolicyName): Bounds
 }
 
@@ -81,6 +83,7 @@ export function* cutsOf({ journal, first, model }: Recording): Generator<Cut> {
     step,
     isLast: step === journal.length,
     image: (name, random) => replay.fs.image(policyOf(name, random)),
+    live: () => replay.fs.clone(),
     bounds: (name) => (name === 'kept' ? { ...inProcess } : { ...onDisk }),
   })
   for (const [step, entry] of journal.entries()) {

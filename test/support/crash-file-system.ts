@@ -56,6 +56,27 @@ export class CrashFileSystem implements FileSystem {
     return fs
   }
 
+  /** The same files, changes and all, which go their own way. */
+  clone(): CrashFileSystem {
+    const copies = new Map<Content, Content>()
+    const copyOf = (content: Content): Content => {
+      const copy = copies.get(content) ?? { ...content, changes: [...content.changes] }
+      copies.set(content, copy)
+      return copy
+    }
+    const fs = new CrashFileSystem()
+    for (const directory of this.#directories) fs.#directories.add(directory)
+    for (const [path, content] of this.#live) fs.#live.set(path, copyOf(content))
+    for (const [path, content] of this.#durable) fs.#durable.set(path, copyOf(content))
+    fs.#changes = this.#changes.map(({ order, names }) => ({
+      order,
+      names: names.map(({ path, content }) => ({ path, content: content && copyOf(content) })),
+    }))
+    fs.#removed = [...this.#removed]
+    fs.#order = this.#order
+    return fs
+  }
+
   /** What a machine would find after a power cut now. */
   image(policy: CrashPolicy): MemoryFileSystem {
     const state = {

@@ -9,6 +9,7 @@ import type { File, FileSystem } from '../../src/env/file-system.ts'
 /**
  * Gets the name of a call (`'open create'`, `'open read'` and `'open readwrite'` for the ways to open) and its path; returns an error
  * code to fail it, or `'short'` to have a read or a write, and only these, do with half of the bytes without a failure.
+ * `'late'` is for syncs: it fails with `EIO`, the one with a promise only in a later turn.
  * For a write it also gets what is to be written, and where.
  */
 export type Fault = (call: string, path: string, write?: FaultyWrite) => string | undefined
@@ -22,6 +23,7 @@ export function faultFileSystem(inner: FileSystem, fault: Fault): FileSystem {
   const check = (call: string, path: string, write?: FaultyWrite): boolean => {
     const code = fault(call, path, write)
     if (code === 'short' && (call === 'write' || call === 'read')) return true
+    if (code === 'late') throw systemError('EIO', `${call} fails late`)
     if (code !== undefined && code !== 'short') throw systemError(code, `${call} fails`)
     return false
   }
@@ -84,7 +86,12 @@ function faultFile(inner: File, check: (call: string, write?: FaultyWrite) => bo
       inner.sync()
     },
     syncAsync: async () => {
-      check('sync')
+      try {
+        check('sync')
+      } catch (error) {
+        if (String(error).endsWith('late')) await new Promise((resolve) => setImmediate(resolve))
+        throw error
+      }
       await inner.syncAsync()
     },
     truncate: (size) => {

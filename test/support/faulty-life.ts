@@ -22,8 +22,9 @@ import { virtualTime } from './virtual-time.ts'
 const RUN_MS_MAX = 60_000
 
 /**
- * `code`: of the system's error, or `'short'`, or, for a sync, `'lost'` or `'reverted'`: it fails with `EIO`, and what it
- * should have written never reaches the disk, while reads go on to show it, or do not.
+ * `code`: of the system's error, or `'short'`, or, for a sync, `'lost'`, `'late'` or `'reverted'`: it fails with `EIO`, and what
+ * it should have written never reaches the disk, while reads go on to show it, or do not. `'late'`: it is told in a later turn,
+ * so that others may sync meanwhile who hear of nothing.
  */
 export interface LifeFault {
   /** The number of the call that fails, from 1; 0 for none. */
@@ -41,6 +42,15 @@ export const LIVES: Readonly<Record<string, (life: Workload) => Promise<void>>> 
   'synced puts': (life) =>
     within(life, () =>
       repeat(4, () => Promise.all([life.put(true), life.put(false), life.batch()])),
+    ),
+  'syncs that meet': (life) =>
+    within(life, () =>
+      repeat(4, async () => {
+        const first = life.put(true)
+        // Its sync is under way.
+        for (let turn = 0; turn < 20; turn++) await undefined
+        await Promise.all([first, life.put(true, undefined, true), life.put(false)])
+      }),
     ),
   flush: (life) =>
     within(life, async () => {
@@ -210,14 +220,15 @@ class Run {
     // Those who have begun another sync in this very moment could not know.
     if (call === 'sync' && code !== 'short') {
       const opening = this.#openings
-      setImmediate(() => opening === this.#openings && this.#unsynced.add(path))
+      const told = (): unknown => opening === this.#openings && this.#unsynced.add(path)
+      setImmediate(code === 'late' ? () => setImmediate(told) : told)
     }
     if (this.#inner instanceof CrashFileSystem) {
       if (call !== 'sync') return undefined
-      if (code === 'lost') this.#inner.lose(path)
-      else this.#inner.revert(path)
+      if (code === 'reverted') this.#inner.revert(path)
+      else this.#inner.lose(path)
       this.#hits.push({ call, path, isOpen: this.life.isOpen, isPreparing: false })
-      return 'EIO'
+      return code === 'late' ? code : 'EIO'
     }
     const isPreparing = write !== undefined && preparesSpace(this.#inner, path, write)
     this.#hits.push({ call, path, isOpen: this.life.isOpen, isPreparing })
@@ -258,6 +269,9 @@ class Run {
     let least = Math.max(this.#noted.process, this.#noted.disk)
     let most = model.length
     if (fs instanceof CrashFileSystem) {
+      // What was acknowledged is on disk, even if the power goes at once.
+      const cut = { least: this.#noted.disk, most }
+      await checkImage(fs.image('lost'), model, cut, seededRandom(this.#fault.call))
       // What is shown after the fault is on disk from then on, even if the power goes at once.
       const shown = await open(STORE, storeOptions(fs, 2))
       least = most = model.match(await readStore(shown, model.keys), this.#noted.disk, most)
@@ -270,7 +284,7 @@ class Run {
 }
 
 function isDropped({ code }: LifeFault): boolean {
-  return code === 'lost' || code === 'reverted'
+  return code === 'lost' || code === 'late' || code === 'reverted'
 }
 
 interface Hit {

@@ -32,6 +32,14 @@ export class StoreModel {
     this.#commits[number - 1] = undefined
   }
 
+  /** A model of the first `count` commits, which goes its own way. */
+  first(count: number): StoreModel {
+    const model = new StoreModel()
+    for (const changes of this.#commits.slice(0, count)) model.#commits.push(changes)
+    for (const key of this.keys) model.keys.add(key)
+    return model
+  }
+
   /** Forgets all commits behind the first `count`. */
   cut(count: number): void {
     this.#commits.length = count

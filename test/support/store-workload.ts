@@ -147,10 +147,10 @@ export class Workload {
     else await this.commit(this.#changes(), sync)
   }
 
-  /** A single key, with a value of this size or one of any. */
-  async put(sync: boolean | undefined, size?: number): Promise<void> {
+  /** A single key, with a value of this size or one of any, by the synchronous call or not. */
+  async put(sync: boolean | undefined, size?: number, isSync?: boolean): Promise<void> {
     const value = size === undefined ? this.#value() : this.#text(size)
-    await this.commit([[this.#key(), value]], sync)
+    await this.commit([[this.#key(), value]], sync, isSync)
   }
 
   /** Several keys at once. */
@@ -181,12 +181,15 @@ export class Workload {
   }
 
   /** One commit, a batch or a single call, by the synchronous call or the one with a promise. */
-  async commit(changes: readonly Change[], sync: boolean | undefined): Promise<void> {
+  async commit(
+    changes: readonly Change[],
+    sync: boolean | undefined,
+    isSync: boolean = this.#random.chance(0.2),
+  ): Promise<void> {
     if (!this.isOpen) return
     const { model } = this
     const commit = model.add(changes)
     this.#note(commit, 'issued')
-    const isSync = this.#random.chance(0.2)
     const write = (): unknown => this.#write(changes, sync, isSync)
     if (await this.#attempt(write, commit)) this.#reached(commit, sync)
   }

@@ -8,9 +8,11 @@ import { fileURLToPath } from 'node:url'
 import Mocha from 'mocha'
 import { runFaulty } from '../../support/faulty-life.ts'
 import { OPTION_SETS, runModel } from '../../support/model-run.ts'
+import { seededRandom } from '../../support/seed.ts'
 import { checkCut } from '../crash-images.ts'
 import { bitFlips, truncations } from '../damage.ts'
 import type { Dimension, Run } from '../dimension.ts'
+import { checkKept } from '../kept-caches.ts'
 import { runKernelFault } from '../kernel-faults.ts'
 import { cutsOf, POLICIES, record } from '../recording.ts'
 import { WORKLOADS } from '../workloads.ts'
@@ -63,6 +65,16 @@ function images(name: string, step: number, first = 0): Slice {
         const at = index++
         if (at >= first) await run.check(at - first, () => checkCut(run, recording, cut, at))
       }
+    }
+  }
+}
+
+/** Every so many moments of one workload: killed there, opened again, and cut off behind the next synced write. */
+function kept(name: string, step: number): Slice {
+  return async (seed) => {
+    const recording = await record(WORKLOADS.find((one) => one.name === name)!, seed)
+    for (const cut of cutsOf(recording)) {
+      if (cut.step % step === 0) await checkKept(recording, cut, 0, seededRandom(seed + cut.step))
     }
   }
 }
@@ -132,8 +144,10 @@ export const SLICES: Readonly<Record<string, Slice>> = {
   'crash images: large values': images('large values', 11),
   'crash images: first open': images('first open', 3),
   'crash images: close and open': images('close and open', 7),
+  'kept caches: put': kept('put', 3),
   'I/O errors: synced puts': failures('synced puts', 'EIO'),
   'I/O errors: lost syncs': failures('synced puts', 'reverted'),
+  'I/O errors: late failures': failures('syncs that meet', 'late'),
   'I/O errors: short writes': failures('puts and batches', 'short'),
   'bit flips': every(97, 1600, bitFlips),
   truncations: every(97, 800, truncations),

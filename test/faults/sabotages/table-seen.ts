@@ -307,8 +307,8 @@ export const SEEN_SABOTAGES: readonly Sabotage[] = [
   {
     id: 'M25',
     what: 'does not make tables of a log that a crash has torn',
-    slice: 'tests: recovery',
-    complaint: /keeps exactly the commits that lie whole/,
+    slice: 'kept caches: put',
+    complaint: /commits leave this|the header does not verify/,
     edits: [
       {
         file: 'src/engine/opening.ts',

@@ -223,8 +223,8 @@ export const SYNC_SABOTAGES: readonly Sabotage[] = [
   {
     id: 'M31',
     what: 'does not write again what a sync in flight may have lost',
-    slice: 'tests: segment writer',
-    complaint: /writes again what a sync in flight may lose/,
+    slice: 'I/O errors: late failures',
+    complaint: WRONG_CONTENT,
     edits: [
       {
         file: 'src/log/segment-writer.ts',
