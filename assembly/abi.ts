@@ -49,6 +49,13 @@ export const BLOCK_DATA: u32 = 0
 export const BLOCK_INDEX: u32 = 1
 export const BLOCK_FILTER: u32 = 2
 
+/** Ways of a lookup, to be added: it begins again; a small value is wanted behind the result words. */
+export const FIND_AGAIN: u32 = 1
+export const FIND_COPY: u32 = 2
+
+/** Values of up to so many bytes are copied by FIND_COPY. */
+export const COPY_BYTES_MAX: u32 = 1024
+
 /**
  * Result words, 8 bytes each: a call writes them, the caller reads them before the next call.
  * Numbers are f64, so that one Float64Array reads them all.
@@ -69,12 +76,19 @@ export const RESULT_EXTRA_3: i32 = 12
 export const RESULT_EXTRA_4: i32 = 13
 export const RESULT_WORDS: i32 = 16
 
-const results: usize = memory.data(16 * 8, 8)
+const results: usize = memory.data(16 * 8 + 1024, 16)
 
 // @ts-ignore: decorator
 @inline
 export function setResult(word: i32, value: f64): void {
   store<f64>(results + ((<usize>word) << 3), value)
+}
+
+/** Where a small value is copied to. */
+// @ts-ignore: decorator
+@inline
+export function copyAddress(): usize {
+  return results + 16 * 8
 }
 
 /** Where the result words are. */

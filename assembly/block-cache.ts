@@ -345,7 +345,7 @@ function enter(
 function frameBytes(kind: u32, stride: u32, count: u32, bytes: u32): u32 {
   const fixed = (offsetof<Frame>() as u32) + bytes + 16
   if (kind == BLOCK_FILTER) return fixed
-  const directory = (groupsBytes(count) as u32) + (count << 2)
+  const directory = (groupsBytes(count) as u32) + (count << 3)
   return fixed + directory + (kind == BLOCK_INDEX ? (count * stride) << 2 : 0)
 }
 
@@ -354,12 +354,11 @@ function lay(frame: Frame): void {
   let at = groups(frame)
   if (frame.kind != BLOCK_FILTER) at += groupsBytes(frame.count)
   if (frame.kind == BLOCK_INDEX) {
-    frame.slots = at
-    at += ((<usize>frame.count) * frame.stride) << 2
+    frame.heads = (at + 7) & ~7
+    frame.slots = frame.heads + ((<usize>frame.count) << 3)
+    at = frame.slots + (((<usize>frame.count) * frame.stride) << 2)
     memory.fill(frame.slots, 0, at - frame.slots)
-    frame.heads = at
-    at += (<usize>frame.count) << 2
   }
   frame.content = at
-  if (frame.kind == BLOCK_DATA) frame.heads = (at + frame.contentBytes + 3) & ~3
+  if (frame.kind == BLOCK_DATA) frame.heads = (at + frame.contentBytes + 7) & ~7
 }

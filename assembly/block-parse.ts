@@ -1,5 +1,5 @@
 /** Validating a block's content, once, when it enters memory (TBL-5, TBL-10). What has passed is trusted ever after. */
-import { compareBytes, head32, isReference } from './bytes'
+import { compareBytes, head64, isReference } from './bytes'
 import { readVarint, varintValue } from './varint'
 import {
   BLOCK_INDEX,
@@ -31,7 +31,7 @@ export function parse(frame: Frame): i32 {
     p = parsedEnd
     if (frame.kind == BLOCK_INDEX && !isIndexEntry(parsedStart)) return CORRUPT
     store<u32>(offsetAt(frame, i), (parsedStart - content) as u32)
-    store<u32>(frame.heads + ((<usize>i) << 2), head32(parsedSuffix, parsedSuffixBytes))
+    store<u64>(frame.heads + ((<usize>i) << 3), head64(parsedSuffix, parsedSuffixBytes))
     if (i > 0 && !ascends(frame)) return CORRUPT
     previousSuffix = parsedSuffix
     previousSuffixBytes = parsedSuffixBytes

@@ -4,7 +4,7 @@
  *
  * The tags are made by the second lookup in the block: what is only scanned, or goes again soon, never needs them.
  */
-import { compareBytes } from './bytes'
+import { equalBytes } from './bytes'
 import {
   compareEntryKey,
   entrySequence,
@@ -44,7 +44,7 @@ export function findEntry(frame: Frame, key: usize, keyBytes: u32, sequence: u64
     tagEntries(frame)
   }
   const shared = frame.prefixBytes
-  if (keyBytes < shared || compareBytes(key, shared, frame.prefix, shared) != 0) return false
+  if (keyBytes < shared || !equalBytes(key, frame.prefix, shared)) return false
   const suffix = key + shared
   const suffixBytes = keyBytes - shared
   const wanted = i8x16.splat(tagOf(suffix, suffixBytes) as i8)
@@ -56,7 +56,7 @@ export function findEntry(frame: Frame, key: usize, keyBytes: u32, sequence: u64
       if (i >= frame.count) return false
       readEntry(frame, i)
       if (entrySequence > sequence || entrySuffixBytes != suffixBytes) continue
-      if (compareBytes(entrySuffix, suffixBytes, suffix, suffixBytes) == 0) return true
+      if (equalBytes(entrySuffix, suffix, suffixBytes)) return true
     }
   }
   return false

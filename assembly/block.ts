@@ -4,7 +4,7 @@
  *   entry   | kind | suffix bytes | value bytes | sequence - base | timestamp - base | suffix | value |
  *            1 byte  ------------------- varints -------------------
  */
-import { compareBytes, copyBytes, head32 } from './bytes'
+import { compareBytes, copyBytes, head64 } from './bytes'
 import { Frame, offsetAt } from './frame'
 
 /** The entry read last by `readEntry`. */
@@ -70,6 +70,21 @@ export function copyEntryKey(frame: Frame, to: usize): void {
   copyBytes(to + frame.prefixBytes, entrySuffix, entrySuffixBytes)
 }
 
+/** How many heads are below `head`, by a search without branches: which way it goes is nothing that a processor could guess. */
+// @ts-ignore: decorator
+@inline
+function headsBelow(frame: Frame, head: u64): u32 {
+  let at = frame.heads
+  let n = <usize>frame.count
+  while (n > 1) {
+    const half = n >> 1
+    const middle = at + (half << 3)
+    at = select<usize>(middle, at, load<u64>(middle - 8) < head)
+    n -= half
+  }
+  return <u32>((at - frame.heads) >> 3) + u32(load<u64>(at) < head)
+}
+
 /**
  * The first entry at or after (key, sequence) in internal order: a greater key, or the same key with a sequence of at
  * most `sequence`. `count` if there is none.
@@ -81,15 +96,14 @@ export function lowerBound(frame: Frame, key: usize, keyBytes: u32, sequence: u6
   if (order > 0) return frame.count
   const suffix = key + shared
   const suffixBytes = keyBytes - shared
-  const head = head32(suffix, suffixBytes)
-  let low: u32 = 0
+  const head = head64(suffix, suffixBytes)
+  let low = headsBelow(frame, head)
   let high = frame.count
+  // Only among equal heads the keys themselves decide.
   while (low < high) {
     const middle = (low + high) >> 1
-    const at = load<u32>(frame.heads + ((<usize>middle) << 2))
-    if (at != head) {
-      if (at < head) low = middle + 1
-      else high = middle
+    if (load<u64>(frame.heads + ((<usize>middle) << 3)) != head) {
+      high = middle
       continue
     }
     readEntry(frame, middle)

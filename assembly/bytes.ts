@@ -14,6 +14,13 @@ export function compareBytes(a: usize, aBytes: u32, b: usize, bBytes: u32): i32 
   return i32(aBytes > bBytes) - i32(aBytes < bBytes)
 }
 
+/** True if the first `n` bytes of two strings are equal. */
+// @ts-ignore: decorator
+@inline
+export function equalBytes(a: usize, b: usize, n: u32): bool {
+  return commonPrefixOf(a, b, n) == n
+}
+
 /** How many leading bytes two strings share. */
 export function commonPrefix(a: usize, aBytes: u32, b: usize, bBytes: u32): u32 {
   return commonPrefixOf(a, b, aBytes < bBytes ? aBytes : bBytes)
@@ -51,6 +58,14 @@ export function copyBytes(dst: usize, src: usize, n: usize): void {
   }
 }
 
+/** Copies `n` bytes between regions that do not overlap, without a call into the runtime. */
+export function copyWords(dst: usize, src: usize, n: usize): void {
+  if (n <= 16) return copyBytes(dst, src, n)
+  const last = n - 16
+  for (let at: usize = 0; at < last; at += 16) v128.store(dst + at, v128.load(src + at))
+  v128.store(dst + last, v128.load(src + last))
+}
+
 /**
  * The first 8 bytes as a big-endian number, zero padded: where two heads differ they order the
  * strings as unsigned numbers; where they are equal nothing is said.
@@ -59,13 +74,6 @@ export function copyBytes(dst: usize, src: usize, n: usize): void {
 @inline
 export function head64(p: usize, n: u32): u64 {
   return n >= 8 ? swapBytes64(load<u64>(p)) : shortHead64(p, n)
-}
-
-/** The first 4 bytes as a big-endian number, zero padded; see `head64`. */
-// @ts-ignore: decorator
-@inline
-export function head32(p: usize, n: u32): u32 {
-  return n >= 4 ? swapBytes32(load<u32>(p)) : <u32>(shortHead64(p, n) >> 32)
 }
 
 /** `head64` of fewer than 8 bytes, from loads that overlap instead of reading past the end. */

@@ -2,13 +2,13 @@
  * A block in memory, in one allocation. What a lookup touches lies together and in a fixed place, because a lookup in a
  * large cache costs as much as the cache lines and pages that it waits for, one after the other:
  *
- *   data     | Frame | groups | content … | heads u32 × count |
- *   index    | Frame | groups | slots u32 × count × stride | heads u32 × count | content … |
+ *   data     | Frame | groups | content … | heads u64 × count |
+ *   index    | Frame | groups | heads u64 × count | slots u32 × count × stride | content … |
  *   filter   | Frame | content … |
  *
  *   group    | tags u8 × 16 | offsets u32 × 16 |          of sixteen entries
  *
- * `offsets` point at entries. `tags` are for finding a key without order (block-tags.ts). `heads` are the first four bytes
+ * `offsets` point at entries. `tags` are for finding a key without order (block-tags.ts). `heads` are the first eight bytes
  * behind the shared prefix, for searching by order. `slots` point at the frames of the blocks that the entries of an index
  * point to, 0 where none is known: `slot` of such a frame is the address of its slot, which is cleared when the frame goes.
  */
@@ -24,27 +24,27 @@ export class Frame {
   table: usize
   /** What it was installed as: BLOCK_DATA, BLOCK_INDEX or BLOCK_FILTER. */
   kind: u32
-  offset: u64
   content: usize
   contentBytes: u32
-  count: u32
   prefix: usize
   prefixBytes: u32
-  heads: usize
+  count: u32
   /** Lookups in it so far, up to 2: then the tags are made. */
   lookups: u32
+  baseSequence: u64
+  baseTimestamp: i64
+  /** Set by every use, cleared by the clock's hand. */
+  used: u32
+  /** The lookup that used it last. */
+  lookup: u32
+  heads: usize
+  offset: u64
   /** Of an index block. */
   slots: usize
   /** Slots of an entry: 2 in a top index, for the partition and its filter, else 1. */
   stride: u32
   /** The address of the slot that points here, 0 if none does. */
   slot: usize
-  /** Set by every use, cleared by the clock's hand. */
-  used: u32
-  /** The lookup that used it last. */
-  lookup: u32
-  baseSequence: u64
-  baseTimestamp: i64
   /** Bytes charged to the budget. */
   charge: u32
   pins: u32

@@ -6,10 +6,13 @@
  * The caller sets the lists anew whenever they change: `viewBegin viewMemtable* viewTable* viewEnd`. Lookups start from
  * the top each time they are resumed, so nothing is kept between calls.
  */
-import { compareBytes } from './bytes'
+import { compareBytes, copyWords } from './bytes'
 import { xxh64 } from './xxh64'
 import { reallocate } from './memory'
 import {
+  COPY_BYTES_MAX,
+  FIND_AGAIN,
+  FIND_COPY,
   KIND_DELETE,
   NOT_FOUND,
   NO_MEMORY,
@@ -21,6 +24,7 @@ import {
   RESULT_SEQUENCE,
   RESULT_TABLE,
   RESULT_TIMESTAMP,
+  copyAddress,
   setResult,
 } from './abi'
 import { entryKind, entrySequence, entryTimestamp, entryValue, entryValueBytes } from './block'
@@ -47,6 +51,9 @@ let tableCount: u32 = 0
 const levelStarts: usize = memory.data(17 * 4, 4)
 let levelNow: u32 = 0
 let hashSeed: u64 = 0
+/** The value found last. */
+let foundValue: usize = 0
+let foundBytes: u32 = 0
 
 export function viewSetSeed(low: u32, high: u32): void {
   hashSeed = (<u64>high << 32) | low
@@ -114,17 +121,26 @@ export function viewLevels(): u32 {
 /**
  * The newest version of the key with a sequence of at most `sequence`. OK: RESULT_ADDRESS, RESULT_BYTES, RESULT_KIND,
  * RESULT_SEQUENCE, RESULT_TIMESTAMP, and RESULT_EXTRA_1: 1 when it lies in a memtable; RESULT_TABLE: the memtable or table. NOT_FOUND, also
- * for a tombstone. Or what is needed to go on: then the call is made again, with `again` 1. The address holds until the next call that
+ * for a tombstone. Or what is needed to go on: then the call is made again, with FIND_AGAIN. The address holds until the next call that
  * may grow or install.
  */
-export function viewFind(key: usize, keyBytes: u32, sequence: f64, again: u32): i32 {
-  const at = <u64>sequence
+export function viewFind(key: usize, keyBytes: u32, sequence: f64, ways: u32): i32 {
+  const status = find(key, keyBytes, <u64>sequence, ways)
+  // In one place behind both kinds of answers; `memory.copy` would be a call into the runtime.
+  if (status == OK && (ways & FIND_COPY) != 0 && foundBytes <= COPY_BYTES_MAX) {
+    copyWords(copyAddress(), foundValue, foundBytes)
+  }
+  return status
+}
+
+function find(key: usize, keyBytes: u32, at: u64, ways: u32): i32 {
   const hash = xxh64(key, keyBytes, hashSeed)
   for (let i: u32 = 0; i < memtableCount; i++) {
     const m = changetype<Memtable>(viewMemtableAt(i))
     const record = memtableFind(m, key, keyBytes, hash, at)
     if (record != 0) return foundRecord(m, record)
   }
+  const again = ways & FIND_AGAIN
   if (again == 0) lookupBegin()
   else lookupAgain()
   countFilters(again)
@@ -163,8 +179,10 @@ function tableFor(level: u32, key: usize, keyBytes: u32): usize {
 
 function foundRecord(m: Memtable, record: usize): i32 {
   if (recordKind(record) == KIND_DELETE) return NOT_FOUND
-  setResult(RESULT_ADDRESS, recordValue(record) as f64)
-  setResult(RESULT_BYTES, <f64>recordValueBytes(record))
+  foundValue = recordValue(record)
+  foundBytes = recordValueBytes(record)
+  setResult(RESULT_ADDRESS, foundValue as f64)
+  setResult(RESULT_BYTES, <f64>foundBytes)
   setResult(RESULT_KIND, <f64>recordKind(record))
   setResult(RESULT_SEQUENCE, <f64>(m.firstSequence + <u64>recordSequenceDelta(record)))
   setResult(RESULT_TIMESTAMP, <f64>(m.baseTimestamp + <i64>recordTimestampDelta(record)))
@@ -175,6 +193,8 @@ function foundRecord(m: Memtable, record: usize): i32 {
 
 function foundEntry(table: usize): i32 {
   if (entryKind == KIND_DELETE) return NOT_FOUND
+  foundValue = entryValue
+  foundBytes = entryValueBytes
   setResult(RESULT_ADDRESS, entryValue as f64)
   setResult(RESULT_BYTES, <f64>entryValueBytes)
   setResult(RESULT_KIND, <f64>entryKind)

@@ -6,6 +6,7 @@ import { Buffer } from 'node:buffer'
 import { ioError, readFully } from '../env/file-io.ts'
 import type { File } from '../env/file-system.ts'
 import { corruption, SedgeError } from '../errors.ts'
+import { Find } from '../kernel/exports.ts'
 import { EntryKind } from '../kernel/memtable.ts'
 import { fill } from '../kernel/scan.ts'
 import type { ChunkedValue } from '../kernel/view.ts'
@@ -38,10 +39,12 @@ export class Reader {
     form: ResultForm,
     sequence: number | undefined,
   ): string | Uint8Array | undefined {
-    if (!this.#find(key, sequence)) return undefined
+    const isText = form === 'utf8'
+    if (!this.#find(key, sequence, isText ? 0 : Find.COPY)) return undefined
     const { view, kernel } = this.#store
     if (view.foundKind === EntryKind.CHUNKS) return this.#large(view.foundChunks(), form)
-    return kernel.take(view.foundAt, view.foundBytes, form)
+    if (isText) return kernel.take(view.foundAt, view.foundBytes, form)
+    return kernel.slab.keep(view.foundCopy, form === 'buffer')
   }
 
   getInto(
@@ -50,26 +53,24 @@ export class Reader {
     offset: number,
     sequence: number | undefined,
   ): number | undefined {
-    if (!this.#find(key, sequence)) return undefined
-    const { view, kernel } = this.#store
+    if (!this.#find(key, sequence, Find.COPY)) return undefined
+    const { view } = this.#store
     if (view.foundKind === EntryKind.CHUNKS) {
       const value = view.foundChunks()
       if (value.length <= target.length - offset) this.#readChunked(value, target, offset)
       return value.length
     }
     const length = view.foundBytes
-    if (length <= target.length - offset) {
-      target.set(kernel.memory.view(view.foundAt, length), offset)
-    }
+    if (length <= target.length - offset) target.set(view.foundCopy, offset)
     return length
   }
 
   has(key: Encoded, sequence: number | undefined): boolean {
-    return this.#find(key, sequence)
+    return this.#find(key, sequence, 0)
   }
 
   getEntry(key: Encoded, form: ResultForm, sequence: number | undefined): EntryResult | undefined {
-    if (!this.#find(key, sequence)) return undefined
+    if (!this.#find(key, sequence, 0)) return undefined
     const { view, kernel } = this.#store
     const { foundSequence, foundTimestamp } = view
     const value =
@@ -84,14 +85,14 @@ export class Reader {
     return new StoreCursor(this.#store, options, (value, form) => this.#large(value, form))
   }
 
-  #find(key: Encoded, sequence: number | undefined): boolean {
+  #find(key: Encoded, sequence: number | undefined, ways: number): boolean {
     const store = this.#store
     store.assertReadable()
     if (key.length > KEY_BYTES_MAX || key.length === 0) throw keyLimit()
     const bytes = store.kernel.scratchKey(key)
     if (bytes > KEY_BYTES_MAX) throw keyLimit()
     store.gets++
-    return store.view.find(bytes, sequence ?? store.sequence)
+    return store.view.find(bytes, sequence ?? store.sequence, ways)
   }
 
   #large(value: ChunkedValue, form: ResultForm): string | Uint8Array {

@@ -88,7 +88,7 @@ export interface KernelExports {
   viewMemtable(memtable: Address): void
   viewTable(table: Address, level: number): void
   viewEnd(): void
-  viewFind(key: number, keyBytes: number, sequence: number, again: number): number
+  viewFind(key: number, keyBytes: number, sequence: number, ways: number): number
 
   scanBegin(
     flags: number,
@@ -149,6 +149,12 @@ export const Status = {
   COMPRESS: 11,
   UNKNOWN_FORMAT: 12,
 } as const
+
+/** Ways of a lookup, to be added; the numbers are those of `assembly/abi.ts`. */
+export const Find = { AGAIN: 1, COPY: 2 } as const
+
+/** Values of up to so many bytes are copied behind the result words when `Find.COPY` asks for it. */
+export const COPY_BYTES_MAX = 1024
 
 /** Result words, indices into a Float64Array; the numbers are those of `assembly/abi.ts`. */
 export const Result = {

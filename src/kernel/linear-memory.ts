@@ -14,6 +14,8 @@ export class LinearMemory {
   readonly #resultAddress: number
   #bytes: Buffer
   #results: Float64Array
+  /** By length, views of what lies behind the result words. */
+  #small: (Uint8Array | undefined)[] = []
 
   constructor(exports: KernelExports) {
     this.#memory = exports.memory
@@ -25,6 +27,7 @@ export class LinearMemory {
   #renew(): void {
     this.#bytes = Buffer.from(this.#memory.buffer)
     this.#results = new Float64Array(this.#memory.buffer, this.#resultAddress, RESULT_WORDS)
+    this.#small = []
   }
 
   /** All of memory. Valid until the next call that may grow. */
@@ -42,6 +45,17 @@ export class LinearMemory {
   /** A view. Valid until the next call that may grow. */
   view(at: number, length: number): Uint8Array {
     return new Uint8Array(this.bytes.buffer, at, length)
+  }
+
+  /** A view of the first bytes behind the result words. To make one costs as much as a copy, so they are kept. */
+  small(length: number): Uint8Array {
+    if (this.#bytes.length === 0) this.#renew()
+    let view = this.#small[length]
+    if (view === undefined) {
+      view = this.view(this.#resultAddress + RESULT_WORDS * 8, length)
+      this.#small[length] = view
+    }
+    return view
   }
 
   /** A copy of a region, the caller's. */

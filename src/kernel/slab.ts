@@ -27,7 +27,12 @@ export class Slab {
 
   /** A copy of `length` bytes of `source` from `at`, as a plain `Uint8Array` or a `Buffer`. The caller's for good. */
   take(source: Uint8Array, at: number, length: number, asBuffer: boolean): Uint8Array {
-    const from = new Uint8Array(source.buffer, source.byteOffset + at, length)
+    return this.keep(new Uint8Array(source.buffer, source.byteOffset + at, length), asBuffer)
+  }
+
+  /** A copy of all of `from`, in the same form. */
+  keep(from: Uint8Array, asBuffer: boolean): Uint8Array {
+    const length = from.length
     if (length > SHARE_MAX) {
       const own = from.slice()
       return asBuffer ? Buffer.from(own.buffer) : own

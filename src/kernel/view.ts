@@ -2,7 +2,7 @@
  * The view: the memtables and tables that a store consists of right now, point lookups and scans through it. A block
  * that is missing is asked for from the `BlockSource`, synchronously, and the call goes on.
  */
-import { type Address, Result, Status } from './exports.ts'
+import { type Address, COPY_BYTES_MAX, Find, Result, Status } from './exports.ts'
 import { type Kernel, type Need, outOfMemory } from './kernel.ts'
 import type { Memtable } from './memtable.ts'
 import type { TableHandle } from './table-handle.ts'
@@ -61,15 +61,16 @@ export class View {
 
   /**
    * Finds the newest version of the key, `keyBytes` bytes at the start of the scratch, that `sequence` sees. True: the
-   * `found…` getters describe it until the next call of the kernel.
+   * `found…` getters describe it until the next call of the kernel. With `Find.COPY` as `ways` `foundCopy` may
+   * be asked for.
    */
-  find(keyBytes: number, sequence: number): boolean {
+  find(keyBytes: number, sequence: number, ways = 0): boolean {
     const { exports } = this.#kernel
     const key = this.#kernel.scratch(0)
-    let status = exports.viewFind(key, keyBytes, sequence, 0)
+    let status = exports.viewFind(key, keyBytes, sequence, ways)
     while (status > Status.NOT_FOUND) {
       provide(this.#kernel, this.#source, status)
-      status = exports.viewFind(key, keyBytes, sequence, 1)
+      status = exports.viewFind(key, keyBytes, sequence, ways | Find.AGAIN)
     }
     return status === Status.OK
   }
@@ -80,6 +81,13 @@ export class View {
 
   get foundBytes(): number {
     return this.#kernel.memory.results[Result.BYTES] as number
+  }
+
+  /** A view of the found value, until the next call of the kernel. Requires `Find.COPY`. */
+  get foundCopy(): Uint8Array {
+    const { memory } = this.#kernel
+    const bytes = this.foundBytes
+    return bytes <= COPY_BYTES_MAX ? memory.small(bytes) : memory.view(this.foundAt, bytes)
   }
 
   get foundKind(): number {

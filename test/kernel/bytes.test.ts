@@ -87,8 +87,8 @@ describe('kernel/bytes', () => {
           const at = kernel.place(bytes, end - length)
           const other = kernel.place(bytes, region)
           expect(exports.compareBytes(at, length, other, length)).to.equal(0)
+          expect(exports.areEqualBytes(at, other, length)).to.equal(1)
           exports.putHead64(at, length, region + 64)
-          expect(exports.headOf32(at, length)).to.equal(exports.headOf32(other, length))
           exports.copyBytes(region + 128, at, length)
           expect(kernel.read(region + 128, length)).to.deep.equal(bytes)
           exports.copyBytes(at, region, length)
@@ -106,7 +106,30 @@ describe('kernel/bytes', () => {
           )
           exports.putHead64(at, bytes.length, region + 256)
           expect(kernel.readU64(region + 256)).to.equal(padded.getBigUint64(0))
-          expect(exports.headOf32(at, bytes.length) >>> 0).to.equal(padded.getUint32(0))
+        }
+      })
+
+      it('finds a difference in any byte of those that are compared, and in no other', () => {
+        for (let length = 0; length <= 40; length++) {
+          const bytes = Uint8Array.from({ length: length + 1 }, (_, i) => i)
+          const at = kernel.place(bytes, region)
+          for (let i = 0; i <= length; i++) {
+            const other = kernel.place(bytes, region + 128)
+            kernel.place(Uint8Array.of(255), other + i)
+            expect(exports.areEqualBytes(at, other, length)).to.equal(i === length ? 1 : 0)
+          }
+        }
+      })
+
+      it('copies words between regions apart, and no byte more', () => {
+        const random = seededRandom(testSeed())
+        for (let length = 0; length <= 1100; length += length < 80 ? 1 : 51) {
+          const bytes = random.bytes(length)
+          kernel.place(new Uint8Array(length + 2).fill(7), region + 2047)
+          exports.copyWords(region + 2048, kernel.place(bytes, region + 3), length)
+          expect(kernel.read(region + 2048, length)).to.deep.equal(bytes)
+          expect(kernel.read(region + 2047, 1)[0]).to.equal(7)
+          expect(kernel.read(region + 2048 + length, 1)[0]).to.equal(7)
         }
       })
 

@@ -19,6 +19,17 @@ describe('kernel/linear-memory', () => {
     expect(memory.results.length).to.equal(16)
   })
 
+  it('keeps views of small copies until memory grows, and makes them anew then [KRN-3]', () => {
+    const { exports, memory } = createKernel()
+    const small = memory.small(100)
+    expect([small.length, small.byteOffset]).to.deep.equal([100, exports.resultAddress() + 128])
+    expect(memory.small(100)).to.equal(small)
+    expect(memory.small(0).length).to.equal(0)
+    exports.scratchReserve(4 << 20)
+    expect(memory.small(100)).to.not.equal(small)
+    expect(memory.small(100).length).to.equal(100)
+  })
+
   it('gives copies that stay, and views that do not [KRN-6]', () => {
     const kernel = createKernel()
     const at = kernel.scratch(16)

@@ -23,7 +23,8 @@ export interface CodecExports extends Record<string, unknown> {
   commonPrefix(a: number, aBytes: number, b: number, bBytes: number): number
   copyBytes(target: number, source: number, n: number): void
   putHead64(p: number, n: number, out: number): void
-  headOf32(p: number, n: number): number
+  areEqualBytes(a: number, b: number, n: number): number
+  copyWords(to: number, from: number, n: number): void
   varintBytesOf(low: number, high: number): number
   putVarintOf(p: number, low: number, high: number): number
   readVarintTo(p: number, end: number, out: number): number

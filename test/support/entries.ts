@@ -1,9 +1,11 @@
 /** Random keys and entries for tests of the kernel, and how its results are looked at. */
 
 import { Buffer } from 'node:buffer'
+import { Find } from '../../src/kernel/exports.ts'
 import type { Kernel } from '../../src/kernel/kernel.ts'
 import { type FillRequest, fill } from '../../src/kernel/scan.ts'
 import type { BlockSource, ChunkedValue, View } from '../../src/kernel/view.ts'
+import { equalBytes } from '../../src/util/bytes.ts'
 import { DELETE, type Entry, PUT } from '../reference/entry.ts'
 import { join } from '../reference/little-endian.ts'
 import type { Random } from './seed.ts'
@@ -60,9 +62,10 @@ export function look(
   sequence: number,
 ): Entry | undefined {
   const keyBytes = kernel.scratchKey(key)
-  if (!view.find(keyBytes, sequence)) return undefined
+  if (!view.find(keyBytes, sequence, Find.COPY)) return undefined
   const { foundKind: kind, foundSequence, foundTimestamp: timestamp } = view
   const value = kernel.memory.copy(view.foundAt, view.foundBytes)
+  if (!equalBytes(view.foundCopy, value)) throw new Error('the copy is of something else')
   return { key, kind, sequence: foundSequence, timestamp, value }
 }
 

@@ -5,13 +5,13 @@
  */
 
 import { bloomFilterAdd, bloomFilterMayContain } from '../../../assembly/bloom-filter'
-import { head32, head64 } from '../../../assembly/bytes'
+import { equalBytes, head64 } from '../../../assembly/bytes'
 import { LZ4_TABLE_BYTES } from '../../../assembly/lz4'
 import { putVarint, readVarint, varintBytes, varintValue } from '../../../assembly/varint'
 import { XXH64_STATE_BYTES, xxh64, xxh64Digest, xxh64Reset } from '../../../assembly/xxh64'
 
 export { bloomFilterLines, bloomFilterProbes } from '../../../assembly/bloom-filter'
-export { commonPrefix, compareBytes, copyBytes } from '../../../assembly/bytes'
+export { commonPrefix, compareBytes, copyBytes, copyWords } from '../../../assembly/bytes'
 export { lz4Compress, lz4Decompress } from '../../../assembly/lz4'
 export { xxh64Update } from '../../../assembly/xxh64'
 
@@ -28,8 +28,8 @@ export function putHead64(p: usize, n: u32, out: usize): void {
   store<u64>(out, head64(p, n))
 }
 
-export function headOf32(p: usize, n: u32): u32 {
-  return head32(p, n)
+export function areEqualBytes(a: usize, b: usize, n: u32): bool {
+  return equalBytes(a, b, n)
 }
 
 export function varintBytesOf(low: u32, high: u32): u32 {
