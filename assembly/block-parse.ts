@@ -25,14 +25,17 @@ export function parse(frame: Frame): i32 {
   frame.baseTimestamp = load<i64>(content, 16)
   if (frame.baseSequence >> 53 != 0 || !isWhole(frame.baseTimestamp)) return CORRUPT
   let p = frame.prefix + prefixBytes
+  let previousHead: u64 = 0
   for (let i: u32 = 0; i < frame.count; i++) {
     const status = parseEntry(frame, p, end, i)
     if (status != OK) return status
     p = parsedEnd
     if (frame.kind == BLOCK_INDEX && !isIndexEntry(parsedStart)) return CORRUPT
     store<u32>(offsetAt(frame, i), (parsedStart - content) as u32)
-    store<u64>(frame.heads + ((<usize>i) << 3), head64(parsedSuffix, parsedSuffixBytes))
-    if (i > 0 && !ascends(frame)) return CORRUPT
+    const head = head64(parsedSuffix, parsedSuffixBytes)
+    store<u64>(frame.heads + ((<usize>i) << 3), head)
+    if (i > 0 && head <= previousHead && !ascends(frame)) return CORRUPT
+    previousHead = head
     previousSuffix = parsedSuffix
     previousSuffixBytes = parsedSuffixBytes
     previousSequence = parsedSequence
@@ -69,6 +72,8 @@ function isIndexEntry(start: usize): bool {
   return load<u8>(start) == 1 && (valueBytes == HANDLE_BYTES || valueBytes == 2 * HANDLE_BYTES)
 }
 
+// @ts-ignore: decorator
+@inline
 function parseEntry(frame: Frame, start: usize, end: usize, i: u32): i32 {
   if (start >= end) return CORRUPT
   const kind = <u32>load<u8>(start)

@@ -192,6 +192,8 @@ export function scanFill(): i32 {
     if (c.sequence <= visible && (reverse || !decided)) {
       if (!take(c, reverse)) return NO_MEMORY
       decided = true
+      // To look at the entry behind the last one might need a block that nobody asks for.
+      if (!reverse && isFull()) return finish(MORE)
     }
     status = mergeAdvance(m)
   }

@@ -50,6 +50,8 @@ let tableCount: u32 = 0
 /** Where each level begins in `tables`; one more word than levels. */
 const levelStarts: usize = memory.data(17 * 4, 4)
 let levelNow: u32 = 0
+/** The deepest level that has tables, and one. */
+let levelCount: u32 = 0
 let hashSeed: u64 = 0
 /** The value found last. */
 let foundValue: usize = 0
@@ -74,6 +76,7 @@ export function viewBegin(memtablesMax: u32, tablesMax: u32): i32 {
   memtableCount = 0
   tableCount = 0
   levelNow = 0
+  levelCount = 1
   memory.fill(levelStarts, 0, 17 * 4)
   return OK
 }
@@ -90,6 +93,7 @@ export function viewTable(address: usize, level: u32): void {
   while (levelNow < level) store<u32>(levelStarts + ((<usize>++levelNow) << 2), tableCount)
   store<u32>(tables + ((<usize>tableCount) << 2), address as u32)
   tableCount++
+  levelCount = level + 1
 }
 
 export function viewEnd(): void {
@@ -150,7 +154,7 @@ function find(key: usize, keyBytes: u32, at: u64, ways: u32): i32 {
     const status = tableFind(table, key, keyBytes, hash, at)
     if (status != NOT_FOUND) return status == OK ? foundEntry(table) : status
   }
-  for (let level: u32 = 1; level < LEVELS_MAX; level++) {
+  for (let level: u32 = 1; level < levelCount; level++) {
     const table = tableFor(level, key, keyBytes)
     if (table == 0) continue
     const status = tableFind(table, key, keyBytes, hash, at)

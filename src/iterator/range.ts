@@ -7,9 +7,10 @@
  *
  * A prefix and bounds intersect. A range that no key can lie in encodes to `undefined`.
  */
+import { Buffer } from 'node:buffer'
 import { SedgeError } from '../errors.ts'
-import type { Codec } from '../key/encoding.ts'
-import { encodedBytes, encodePlain } from '../key/encoding.ts'
+import type { Codec, Encoded } from '../key/encoding.ts'
+import { encodePlain } from '../key/encoding.ts'
 import { compareBytes } from '../util/bytes.ts'
 import { ownOption } from '../util/own-option.ts'
 
@@ -80,7 +81,7 @@ export function encodeRange(options: object, keys: Codec): EncodedRange | undefi
 
 /** The bytes of a bound or of a key to seek, which may be empty. Throws as `encodeRange` does, naming `name`. */
 export function encodeBound(key: unknown, name: string, keys: Codec): Uint8Array {
-  return limited(encodedBytes(keys.encode(key, name)), name)
+  return limited(keys.encode(key, name), name)
 }
 
 /** The option `limit`: a whole number or Infinity; -1, as in Level, stands for Infinity, and so does absence. */
@@ -119,12 +120,14 @@ function bound(options: object, open: string, closed: string, keys: Codec): Boun
 function prefixBytes(options: object): Uint8Array | undefined {
   const prefix = ownOption(options, 'prefix')
   if (prefix === undefined) return undefined
-  return limited(encodedBytes(encodePlain(prefix, 'prefix')), 'prefix')
+  return limited(encodePlain(prefix, 'prefix'), 'prefix')
 }
 
 /** The bytes as the range's own: the caller's may change while an iterator lives. */
-function limited(bytes: Uint8Array, name: string): Uint8Array {
-  if (bytes.length <= BOUND_BYTES_MAX) return new Uint8Array(bytes)
+function limited(encoded: Encoded, name: string): Uint8Array {
+  // A short string's come from the pool of `Buffer`: to allocate them takes as long as a few entries.
+  const bytes = typeof encoded === 'string' ? Buffer.from(encoded, 'utf8') : new Uint8Array(encoded)
+  if (bytes.length <= BOUND_BYTES_MAX) return bytes
   throw new SedgeError('LIMIT', `${name} is longer than a key may be`, {
     expected: BOUND_BYTES_MAX,
     actual: bytes.length,

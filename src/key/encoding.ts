@@ -11,7 +11,7 @@
  * stands for its UTF-8 bytes. Encoders and decoders are the caller's code and may throw or call the store.
  */
 import { SedgeError } from '../errors.ts'
-import { encodeUtf8, isWellFormed } from '../util/bytes.ts'
+import { isWellFormed } from '../util/bytes.ts'
 
 /** A key or value in encoded form. A string stands for its UTF-8 bytes and has no lone surrogates. */
 export type Encoded = string | Uint8Array
@@ -115,11 +115,6 @@ export function encodePlain(value: unknown, argument: string): Encoded {
   }
   if (isBytes(value)) return value
   throw new TypeError(`${argument} must be a string or a Uint8Array`)
-}
-
-/** The bytes of an encoded key or value: what it is, or a string's UTF-8 form. */
-export function encodedBytes(encoded: Encoded): Uint8Array {
-  return typeof encoded === 'string' ? encodeUtf8(encoded) : encoded
 }
 
 /** True for a `Uint8Array`, a `Buffer` among them, of this or another realm. */

@@ -121,8 +121,13 @@ describe('kernel/scan', () => {
       expect(count({ reverse, bytes: 1040 })).to.equal(10)
       expect(count({ reverse, bytes: 1041 })).to.equal(11)
     }
+    // It does not look behind what it was asked for, so that only the next fill tells that this was the end.
     const exact = fill(kernel, tables, { ...WHOLE, entries: 50 })
-    expect([exact.count, exact.resume]).to.deep.equal([50, undefined])
+    expect([exact.count, exact.resume]).to.deep.equal([50, bytesOf('59')])
+    const rest = fill(kernel, tables, { ...WHOLE, start: bytesOf('59'), startInclusive: false })
+    expect([rest.count, rest.resume]).to.deep.equal([0, undefined])
+    const back = fill(kernel, tables, { ...WHOLE, reverse: true, entries: 50 })
+    expect([back.count, back.resume]).to.deep.equal([50, undefined])
   })
 
   it('comes back from a desert of tombstones without an entry, and goes on behind it [KRN-9]', () => {
