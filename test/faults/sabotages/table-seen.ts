@@ -233,8 +233,8 @@ export const SEEN_SABOTAGES: readonly Sabotage[] = [
     edits: [
       {
         file: 'src/engine/reader.ts',
-        text: 'store.view.find(bytes, sequence ?? store.sequence)',
-        by: 'store.view.find(bytes, store.sequence)',
+        text: 'store.view.find(bytes, sequence ?? store.sequence, ways)',
+        by: 'store.view.find(bytes, store.sequence, ways)',
       },
     ],
   },
@@ -272,9 +272,9 @@ export const SEEN_SABOTAGES: readonly Sabotage[] = [
     complaint: /bytes of the wrong class/,
     edits: [
       {
-        file: 'src/kernel/kernel.ts',
-        text: "return this.slab.take(bytes, at, length, form === 'buffer')",
-        by: 'return bytes.subarray(at, at + length)',
+        file: 'src/engine/reader.ts',
+        text: "return kernel.slab.keep(view.foundCopy, form === 'buffer')",
+        by: 'return kernel.memory.bytes.subarray(view.foundAt, view.foundAt + view.foundBytes)',
       },
     ],
   },
