@@ -191,6 +191,22 @@ describe('engine/writer', () => {
     await db.close()
   })
 
+  it('fills a segment with batches by what they take, not by what text of their length could take [OPT-10]', async () => {
+    const memtableSize = 64 * 1024
+    const charge = 56 + 'a'.length + 5000
+    // Four arenas share the budget. Three bytes for each character would let only one batch in.
+    const fitting = Math.floor(memtableSize / 4 / charge)
+    const batchOf = (text: string) => [{ type: 'put', key: 'a', value: text.repeat(5000) }] as const
+    const db = await open(STORE, { fs, memtableSize })
+    for (let i = 0; i < fitting; i++) db.batchSync([...batchOf('v')])
+    expect(db.stats()).to.include({ logSegments: 1, sequence: fitting })
+    db.batchSync([...batchOf('v')])
+    expect(db.stats().logSegments).to.equal(2)
+    for (let i = 0; i < fitting; i++) await db.batch([...batchOf('é')])
+    expect(db.getSync('a')).to.equal('é'.repeat(5000))
+    await db.close()
+  })
+
   it('begins another segment when values have filled the value file of one', async function () {
     this.timeout(30_000)
     const db = await open(STORE, { fs, valueEncoding: 'binary' })
