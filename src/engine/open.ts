@@ -35,7 +35,7 @@ export function openWith(openEngine: EngineOpener): Open {
     pathArgument(path, 'path')
     const environment = nodeEnvironment()
     const options = optionalOptions(given)
-    const resolved = resolveOptions(options, environment.totalMemory())
+    const resolved = resolveOptions(options, environment.totalMemory)
     const keys = codecFor(ownOption(options, 'keyEncoding') ?? 'utf8', 'key')
     const values = codecFor(ownOption(options, 'valueEncoding') ?? 'utf8', 'value')
     const engine = await openEngine(fixedPath(path, resolved.fs), resolved)

@@ -128,16 +128,19 @@ const FILE_SYSTEM_METHODS = [
 /**
  * Checks the options and fills in the defaults.
  *
- * `totalMemory` is what the machine or container has, in bytes, `undefined` when that is not known.
+ * `totalMemory` gives what the machine or container has, in bytes, `undefined` when that is not known; it is asked only for what
+ * nobody has said.
  */
 export function resolveOptions(
   given: OpenOptions | undefined,
-  totalMemory: number | undefined,
+  totalMemory: () => number | undefined,
 ): ResolvedOptions {
   const options = optionalOptions(given)
   refuseUnknownNames(options)
   const preset = choiceOption(options, 'preset', ['edge'] as const)
-  const defaultCache = preset === 'edge' ? EDGE_SIZE : defaultCacheSize(totalMemory)
+  const defaultCache = (): number => {
+    return preset === 'edge' ? EDGE_SIZE : defaultCacheSize(totalMemory())
+  }
   const defaultMemtable = preset === 'edge' ? EDGE_SIZE : 64 * MIB
   return {
     ...resolveExistence(options),
@@ -146,7 +149,7 @@ export function resolveOptions(
       choiceOption(options, 'durability', ['none', 'process', 'disk'] as const) ?? 'process',
     memtableSize:
       wholeOption(options, 'memtableSize', MEMTABLE_SIZE_MIN, MEMTABLE_SIZE_MAX) ?? defaultMemtable,
-    cacheSize: wholeOption(options, 'cacheSize', CACHE_SIZE_MIN, CACHE_SIZE_MAX) ?? defaultCache,
+    cacheSize: wholeOption(options, 'cacheSize', CACHE_SIZE_MIN, CACHE_SIZE_MAX) ?? defaultCache(),
     compression: choiceOption(options, 'compression', ['none', 'lz4', 'zstd'] as const) ?? 'lz4',
     bloomBitsPerKey: wholeOption(options, 'bloomBitsPerKey', 0, 32) ?? 10,
     maxLevels: wholeOption(options, 'maxLevels', 2, 12) ?? 7,

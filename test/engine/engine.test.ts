@@ -208,7 +208,7 @@ describe('engine/engine', () => {
 
   describe('close', () => {
     it('is CLOSED to every call but close and stats from then on [API-21]', async () => {
-      const options = resolveOptions({ fs: stores.fs }, undefined)
+      const options = resolveOptions({ fs: stores.fs }, () => undefined)
       const engine = await Engine.open(STORE, options)
       engine.putSync('a', '1', undefined)
       const closing = engine.close()

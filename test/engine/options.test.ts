@@ -7,7 +7,7 @@ const MIB = 1024 * 1024
 const GIB = 1024 * MIB
 
 function resolve(options: object): ReturnType<typeof resolveOptions> {
-  return resolveOptions(options as OpenOptions, undefined)
+  return resolveOptions(options as OpenOptions, () => undefined)
 }
 
 function fakeFileSystem(): FileSystem {
@@ -18,7 +18,7 @@ function fakeFileSystem(): FileSystem {
 
 describe('engine/options', () => {
   it('has the documented defaults [OPT-1]', () => {
-    expect(resolveOptions(undefined, 2 * GIB)).to.deep.equal({
+    expect(resolveOptions(undefined, () => 2 * GIB)).to.deep.equal({
       createIfMissing: true,
       errorIfExists: false,
       readOnly: false,
@@ -35,6 +35,15 @@ describe('engine/options', () => {
       clock: undefined,
       random: undefined,
     })
+  })
+
+  it('asks how much memory there is only for what is not given [OPT-1]', () => {
+    const never = (): never => {
+      throw new Error('it is asked')
+    }
+    expect(resolveOptions({ cacheSize: 2 * MIB }, never).cacheSize).to.equal(2 * MIB)
+    expect(resolveOptions({ preset: 'edge' }, never).cacheSize).to.equal(4 * MIB)
+    expect(() => resolveOptions({ memtableSize: 2 * MIB }, never)).to.throw('it is asked')
   })
 
   it('takes every option that the specification lists, and no other [OPT-1, OPT-2]', () => {
@@ -103,7 +112,7 @@ describe('engine/options', () => {
     Object.defineProperty(Object.prototype, 'readOnly', { value: true, configurable: true })
     try {
       expect(resolve({}).readOnly).to.equal(false)
-      expect(resolveOptions(undefined, undefined).readOnly).to.equal(false)
+      expect(resolveOptions(undefined, () => undefined).readOnly).to.equal(false)
     } finally {
       Reflect.deleteProperty(Object.prototype, 'readOnly')
     }

@@ -154,7 +154,7 @@ describe('engine/reader', () => {
     let engine: Engine
 
     beforeEach(async () => {
-      const options = resolveOptions({ fs: stores.fs }, undefined)
+      const options = resolveOptions({ fs: stores.fs }, () => undefined)
       engine = await Engine.open(STORE, options)
       for (let i = 0; i < COUNT; i++) engine.putSync(keyOf(i), `${i}`, undefined)
     })

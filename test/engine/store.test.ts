@@ -20,7 +20,10 @@ describe('engine/store', () => {
       fs: new MemoryFileSystem(),
       onEvent: (event: StoreEvent) => events.push(event),
     }
-    const { store } = await openStore('/store', resolveOptions({ ...given, ...options }, undefined))
+    const { store } = await openStore(
+      '/store',
+      resolveOptions({ ...given, ...options }, () => undefined),
+    )
     return store
   }
 
@@ -117,7 +120,10 @@ describe('engine/store', () => {
 
   it('is not written to when it has no manifest to write [REC-8]', async () => {
     const fs = new MemoryFileSystem()
-    const { lock, store } = await openStore('/store', resolveOptions({ fs }, undefined))
+    const { lock, store } = await openStore(
+      '/store',
+      resolveOptions({ fs }, () => undefined),
+    )
     store.manifest?.close()
     lock?.release()
     const reader = await makeStore({ fs, readOnly: true })

@@ -33,7 +33,7 @@ export interface Shard {
 }
 
 /** Long pieces waste the end of a run, short ones the start of a process. */
-const SHARD_SECONDS = 20
+const SHARD_SECONDS = 30
 /** A quick run, or one with a budget, ends so many times later than it should at most. */
 const LATEST = 1.4
 /** Of a budget, what the starts of processes and wrong estimates may take. */
