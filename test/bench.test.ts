@@ -18,7 +18,7 @@ function bench(...args: string[]): string {
 }
 
 describe('bench', function () {
-  this.timeout(120_000)
+  this.timeout(300_000)
 
   it('runs every benchmark once when smoked, and tells its seed', () => {
     const output = bench('--workloads', STORE_WORKLOADS)

@@ -8,7 +8,7 @@ import { childEnvironment } from '../support/runtimes.ts'
 import { tempDirectory } from '../support/temp.ts'
 
 const MAIN = fileURLToPath(new URL('../../demo/main.js', import.meta.url))
-const RUN_MS_MAX = 60_000
+const RUN_MS_MAX = 300_000
 
 describe('demo/main', function () {
   this.timeout(RUN_MS_MAX)

@@ -33,7 +33,7 @@ async function expectOnlyLargeDamaged({ db, names }: FaultyStore): Promise<void>
 }
 
 describe('engine/background', function () {
-  this.timeout(20_000)
+  this.timeout(60_000)
 
   it('makes a table of every sealed memtable, in their order, and removes the logs [API-23]', async () => {
     const store = await faultyStore()

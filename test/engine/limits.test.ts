@@ -38,7 +38,7 @@ function forgetfulFileSystem(): FileSystem {
 }
 
 describe('engine/limits', function () {
-  this.timeout(30_000)
+  this.timeout(60_000)
 
   /** Everything that a write that is refused must leave alone. */
   function stateOf(fs: MemoryFileSystem, db: Bytes): unknown {

@@ -208,7 +208,7 @@ describe('engine/writer', () => {
   })
 
   it('begins another segment when values have filled the value file of one', async function () {
-    this.timeout(30_000)
+    this.timeout(60_000)
     const db = await open(STORE, { fs, valueEncoding: 'binary' })
     const value = new Uint8Array(33 * MIB)
     const segments = (): number => fs.list(STORE).filter((name) => name.endsWith('.val')).length

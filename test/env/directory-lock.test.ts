@@ -213,7 +213,7 @@ describe('env/directory-lock', () => {
   it('works for Deno with read and write permission only [LOCK-8, LOCK-15, LOCK-17, LOCK-22]', async function () {
     const deno = runtimes().find(({ name }) => name === 'deno')
     if (deno === undefined) return this.skip()
-    this.timeout(30_000)
+    this.timeout(60_000)
     const directory = tempDirectory()
     const first = startLockProcess(deno, 'hold', directory, DENO_FLAGS)
     expect(await first.line()).to.equal('held')
@@ -233,7 +233,7 @@ describe('env/directory-lock', () => {
   it('works under the permission model of Node [LOCK-8, LOCK-13, LOCK-22]', async function () {
     const node26 = runtimes().find(({ name }) => name === 'node26')
     if (node26 === undefined) return this.skip()
-    this.timeout(30_000)
+    this.timeout(60_000)
     const directory = tempDirectory()
     const first = startLockProcess(node26, 'hold', directory, NODE_FLAGS)
     expect(await first.line()).to.equal('held')

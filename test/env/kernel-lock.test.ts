@@ -15,7 +15,7 @@ describe('env/kernel-lock', () => {
   it('excludes on Deno, survives a crash and removes its file [LOCK-17, LOCK-19]', function () {
     const deno = runtimes().find(({ name }) => name === 'deno')
     if (deno === undefined) return this.skip()
-    this.timeout(20_000)
+    this.timeout(60_000)
     const args = ['run', '--quiet', '--no-prompt', '--no-lock', '--allow-read', '--allow-write']
     const output = runScript({ ...deno, args }, CHILD, { args: [tempDirectory()] })
     expect(JSON.parse(output)).to.deep.equal({

@@ -137,7 +137,7 @@ describe('env/node-file-system', () => {
   it('works on Deno with read and write permission only [ENV-9]', function () {
     const deno = runtimes().find(({ name }) => name === 'deno')
     if (deno === undefined) return this.skip()
-    this.timeout(20_000)
+    this.timeout(60_000)
     const flags = ['run', '--quiet', '--no-prompt', '--no-lock', '--allow-read', '--allow-write']
     expect(stepsOn(deno, flags)).to.deep.equal(expectedSteps())
   })
@@ -145,7 +145,7 @@ describe('env/node-file-system', () => {
   it('writes through where syncing is refused [ENV-4]', function () {
     const node = runtimes().find(({ name }) => name === 'node26')
     if (node === undefined) return this.skip()
-    this.timeout(20_000)
+    this.timeout(60_000)
     const flags = ['--permission', '--allow-fs-read=*', '--allow-fs-write=*']
     expect(stepsOn(node, flags)).to.deep.equal(expectedSteps())
   })

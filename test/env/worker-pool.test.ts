@@ -231,7 +231,7 @@ describe('env/worker-pool', () => {
   it('has no shared pool where workers are refused [ENV-25]', function () {
     const node26 = runtimes().find(({ name }) => name === 'node26')
     if (node26 === undefined) return this.skip()
-    this.timeout(20_000)
+    this.timeout(60_000)
     const script = `${tempDirectory()}/refused.mjs`
     const module = new URL('../../src/env/worker-pool.js', import.meta.url).href
     writeFileSync(

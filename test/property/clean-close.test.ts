@@ -25,7 +25,7 @@ function places(size: number, random: Random): number[] {
 }
 
 describe('property/clean-close', function () {
-  this.timeout(120_000)
+  this.timeout(300_000)
 
   it('finds every flipped bit of every file [DUR-8, TBL-10, LOG-3, MAN-20, ERR-4, REC-8]', async () => {
     const random = seededRandom(testSeed())

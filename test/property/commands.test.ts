@@ -137,7 +137,7 @@ async function runRow(
 }
 
 describe('property/commands', function () {
-  this.timeout(120_000)
+  this.timeout(300_000)
 
   it('agrees with a map, whatever the row of commands [API-7, API-8, API-13, API-14, API-23, SNAP-2, DUR-1, DUR-7]', async () => {
     const parameters = { seed: testSeed(), numRuns: RUNS, endOnFailure: false }

@@ -41,7 +41,7 @@ function expectBounded(db: Database<string, string>, memtableSize: number = MEMT
 }
 
 describe('property/endurance', function () {
-  this.timeout(120_000)
+  this.timeout(300_000)
 
   describe('a store that is rewritten inside a loop over itself', () => {
     /** Replaces, deletes and adds, twenty memtables in all. */

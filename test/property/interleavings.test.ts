@@ -9,7 +9,7 @@ import { testSeed } from '../support/seed.ts'
 const COUNT = 150
 
 describe('property/interleavings', function () {
-  this.timeout(120_000)
+  this.timeout(300_000)
 
   it('keeps every promise in whatever order things happen, and whatever becomes of the worker [ENV-26, ENV-27, ENV-28, CMP-15, API-21, DUR-7, SNAP-2]', async () => {
     let turns = 0

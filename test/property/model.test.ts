@@ -26,7 +26,7 @@ describe('property/model', () => {
     const { compression, bloomBitsPerKey, maxLevels, durability } = options
     const what = `${compression}, ${bloomBitsPerKey} bits, ${maxLevels} levels, '${durability}'`
     it(`agrees with the store after every operation: ${what} ${CLAUSES[index]}`, async function () {
-      this.timeout(180_000)
+      this.timeout(600_000)
       for (let run = 0; run < RUNS; run++) {
         const seed = testSeed() + index * RUNS + run
         expect(await runModel({ seed, steps: STEPS, options, place: 'memory' })).to.equal(STEPS)
@@ -35,7 +35,7 @@ describe('property/model', () => {
   }
 
   it('agrees when tables reach the deeper levels [API-23, SNAP-1, SNAP-2, SNAP-4, SNAP-5]', async function () {
-    this.timeout(120_000)
+    this.timeout(300_000)
     for (const [index, set] of [OPTION_SETS[0]!, OPTION_SETS[2]!].entries()) {
       const run = {
         ...{ seed: testSeed() + index, steps: 5000, place: 'memory' as const },

@@ -22,7 +22,7 @@ describe('property/turns', () => {
   for (const durability of ['none', 'process'] as const) {
     for (const [name, call] of Object.entries(LOOPS)) {
       it(`lets timers run in a loop of ${name} at level '${durability}' [API-25]`, async function () {
-        this.timeout(30_000)
+        this.timeout(60_000)
         const db = await open('/store', { fs: new MemoryFileSystem(), durability })
         for (let index = 0; index < 10; index++) db.putSync(`key ${index}`, 'value')
         let turns = 0

@@ -14,7 +14,7 @@ const FILES_MAX = 48
 
 describe('regression/handles', () => {
   it('E7: reads many more tables than it may open files, and leaves some for others [DUR-14]', function () {
-    this.timeout(120_000)
+    this.timeout(300_000)
     if (!existsSync('/proc/self/fd')) return this.skip()
     const script = `ulimit -n ${FILES_MAX} && exec "$0" "$1" "$2"`
     // In one file: a runtime that loads modules opens more files at once than the store will.

@@ -26,7 +26,7 @@ const SOURCE_NAMES: Readonly<Record<Language, string>> = {
   cjs: 'example.cjs',
 }
 
-const RUN_MS_MAX = 30_000
+const RUN_MS_MAX = 55_000
 
 /** The examples of a page of the project, in their order. */
 export function examplesOf(page: string): Example[] {

@@ -99,7 +99,7 @@ describe('version/manifest-files', () => {
   })
 
   it('leaves the state before or after, whole, wherever a power cut ends it [MAN-13, MAN-15, MAN-17]', function () {
-    this.timeout(30_000)
+    this.timeout(60_000)
     const random = seededRandom(testSeed())
     const expected = statesOfLife()
     const progress = newProgress()
@@ -116,7 +116,7 @@ describe('version/manifest-files', () => {
   })
 
   it('survives power cuts while it recovers from one [MAN-13, MAN-14]', function () {
-    this.timeout(30_000)
+    this.timeout(60_000)
     const random = seededRandom(testSeed())
     const expected = statesOfLife()
     const progress = newProgress()
