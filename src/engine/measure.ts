@@ -24,6 +24,8 @@ export const REFERENCE_BYTES = 16
 /** Up to this length a loop over ASCII beats a call into the runtime. */
 const LOOP_MAX = 64
 
+const NOTHING: readonly number[] = []
+
 /** Scratch behind a key and a value. */
 const SCRATCH_SPARE = 16
 
@@ -63,6 +65,11 @@ export function measureLarge(key: Encoded, value: Encoded): Measured {
   return { kind: EntryKind.CHUNKS, key, value: undefined, large, charge }
 }
 
+/** Throws `TypeError` for bytes whose buffer was transferred since they were given: they look like none at all. */
+function assertAttached(value: Encoded): void {
+  if (typeof value !== 'string') value.set(NOTHING)
+}
+
 /** Throws `LIMIT`. */
 export function measure(operation: Operation): Measured {
   const { key } = operation
@@ -74,6 +81,7 @@ export function measure(operation: Operation): Measured {
   }
   const { value } = operation
   const valueBytes = byteLength(value)
+  if (valueBytes === 0) assertAttached(value)
   if (valueBytes > VALUE_BYTES_MAX) throw valueLimit()
   if (valueBytes >= LARGE_VALUE_BYTES) return measureLarge(key, value)
   const charge = ENTRY_CHARGE + keyBytes + valueBytes
@@ -112,6 +120,7 @@ export function boundBatch(operations: readonly Operation[]): BatchBound | undef
     const valueBytes = operation.kind === 'put' ? bytesMax(operation.value) : 0
     if (keyBytes === 0 || keyBytes > KEY_BYTES_MAX) return undefined
     if (valueBytes >= LARGE_VALUE_BYTES) return undefined
+    if (valueBytes === 0 && operation.kind === 'put' && operation.value !== '') return undefined
     const bytes = keyBytes + valueBytes
     charge += ENTRY_CHARGE + bytes
     if (bytes > scratch) scratch = bytes

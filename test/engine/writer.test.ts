@@ -191,6 +191,31 @@ describe('engine/writer', () => {
     await db.close()
   })
 
+  for (const length of [1, 100_000]) {
+    it(`writes nothing of a batch when a value of ${length} bytes goes elsewhere meanwhile [API-9, ERR-2]`, async () => {
+      const db = await open(STORE, { fs, valueEncoding: 'binary' })
+      const value = new Uint8Array(length)
+      await rejection(
+        db.batch([
+          { type: 'put', key: 'a', value: 'first' },
+          { type: 'put', key: 'b', value },
+          {
+            type: 'put',
+            get key() {
+              structuredClone(value.buffer, { transfer: [value.buffer] })
+              return 'c'
+            },
+            value: '',
+          },
+        ]),
+      )
+      expect(db.stats()).to.include({ sequence: 0, state: 'open' })
+      await db.put('d', 'next')
+      expect(await db.keys().all()).to.deep.equal(['d'])
+      await db.close()
+    })
+  }
+
   it('fills a segment with batches by what they take, not by what text of their length could take [OPT-10]', async () => {
     const memtableSize = 64 * 1024
     const charge = 56 + 'a'.length + 5000
