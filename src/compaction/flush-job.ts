@@ -96,6 +96,8 @@ export function* flushMemtable(
   identity: bigint,
   onDamage?: (error: SedgeError) => void,
 ): Generator<void, Output, void> {
+  // Whoever finds the table and no segment shall know that the edit has been made [MAN-22].
+  syncNames(fs, job.directory)
   while (memtable.sortStep()) yield
   const name = valueFileName(job.segment)
   let values: File | undefined
@@ -135,5 +137,13 @@ export function* flushMemtable(
     return yield* output.run()
   } finally {
     closeQuietly(values)
+  }
+}
+
+function syncNames(fs: FileSystem, directory: string): void {
+  try {
+    fs.syncDirectory(directory)
+  } catch (error) {
+    throw ioError(error, 'cannot sync', directory)
   }
 }

@@ -21,6 +21,7 @@ import { Manifest } from '../version/manifest.ts'
 import type { Recovered } from '../version/manifest-recovery.ts'
 import { recoverManifest } from '../version/manifest-recovery.ts'
 import type { RecoveryReport } from './engine-types.ts'
+import { checkLostEdits } from './lost-edits.ts'
 import type { ResolvedOptions } from './options.ts'
 import { LogRecovery, type RecoveredLog } from './recovery.ts'
 import { Store } from './store.ts'
@@ -200,6 +201,7 @@ function readAll(
   recovered: Recovered,
 ): { kernel: Kernel; log: RecoveredLog; clean: boolean } {
   checkTables(env.fs, path, recovered)
+  checkLostEdits(env.fs, path, recovered, env.zstd()?.decompress)
   if (env.zstd() === undefined) {
     const { storeId, version } = recovered
     refuseZstdTables(env.fs, { directory: path, storeId, tables: version.tables() })

@@ -104,7 +104,7 @@ async function repairTo(env: Environment, source: string, target: string): Promi
 async function examine(fs: FileSystem, source: string, log: SalvageLog): Promise<Survey> {
   try {
     await checkSource(fs, source)
-    return surveyStore(fs, source, log)
+    return surveyStore(fs, source, log, runtimeZstd()?.decompress)
   } catch (error) {
     throw ioError(error, 'cannot read', source)
   }
@@ -280,9 +280,11 @@ class Repair {
       values = this.#open(valueFileName(number))
       const header = segmentHeader(this.#env.fs, this.#source, number)
       if (header === undefined || !this.#isOwn(header, number)) {
-        // A segment that was created and never written has nothing to lose.
         if (file.size() > 0) {
           this.#log.lost(corruption(name, 0, 'the header does not verify'), file.size())
+        } else {
+          // One that was created and never written, with nothing to lose, is the last.
+          this.#checkEnd(name, number, 0, { end: 0, isSealed: false }, isLast)
         }
         return undefined
       }

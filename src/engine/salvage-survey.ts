@@ -1,6 +1,6 @@
 /**
- * Which files of a damaged store repair has to read, and whose they are. With a manifest that can be read: its tables, and the
- * segments that it still needs. Without: everything there is (REP-2 in `docs/spec.md`). Changes nothing.
+ * Which files of a damaged store repair has to read, and whose they are. With a manifest that can be read to its end: its
+ * tables, and the segments that it still needs. Without: everything there is (REP-2 in `docs/spec.md`). Changes nothing.
  *
  *     marker ─► manifest ─► levels, log number          else: store id from any manifest, marker or segment header
  */
@@ -8,6 +8,7 @@ import { errorCode, readFully } from '../env/file-io.ts'
 import type { FileSystem } from '../env/file-system.ts'
 import { corruption, SedgeError } from '../errors.ts'
 import { decodeSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentHeader } from '../log/log-format.ts'
+import type { Unzstd } from '../table/block-decoder.ts'
 import { type ClosedStatement, readClosed } from '../version/closed-statement.ts'
 import {
   logFileName,
@@ -28,6 +29,7 @@ import {
   type Recovered,
   recoverManifest,
 } from '../version/manifest-recovery.ts'
+import { checkLostEdits } from './lost-edits.ts'
 import type { SalvageLog } from './salvage-log.ts'
 
 export interface Survey {
@@ -46,9 +48,19 @@ export interface Survey {
 const LEVELS_DEFAULT = 7
 
 /** Throws `NOT_FOUND` where no store is, `FORMAT` for one of the future, `LOCKED`, `IO`. */
-export function surveyStore(fs: FileSystem, directory: string, log: SalvageLog): Survey {
+export function surveyStore(
+  fs: FileSystem,
+  directory: string,
+  log: SalvageLog,
+  unzstd: Unzstd | undefined,
+): Survey {
   const recovered = recover(fs, directory, log)
   if (recovered === undefined) return surveyFiles(fs, directory, log)
+  const lost = lossOf(fs, directory, recovered, unzstd)
+  if (lost !== undefined) {
+    log.problem(lost)
+    return surveyFiles(fs, directory, log)
+  }
   const { storeId, version, lastSequence, logNumber } = recovered
   const tables = version.tables().map(({ number }) => number)
   return {
@@ -75,6 +87,25 @@ function recover(fs: FileSystem, directory: string, log: SalvageLog): Recovered 
     log.problem(error)
     return undefined
   }
+}
+
+/** What shows that the manifest has lost its end; `undefined` when nothing does. */
+function lossOf(
+  fs: FileSystem,
+  directory: string,
+  recovered: Recovered,
+  unzstd: Unzstd | undefined,
+): SedgeError | undefined {
+  const manifest = manifestFileName(recovered.manifestNumber)
+  for (const check of [readClosed, checkLostEdits]) {
+    try {
+      check(fs, directory, recovered, unzstd)
+    } catch (error) {
+      if (!(error instanceof SedgeError)) throw error
+      if (error.code === 'CORRUPTION' && error.file === manifest) return error
+    }
+  }
+  return undefined
 }
 
 function surveyFiles(fs: FileSystem, directory: string, log: SalvageLog): Survey {

@@ -225,6 +225,15 @@ describe('engine/repair', () => {
     await differences(fs, store)
   })
 
+  it('tells of a log that is empty and was not [REP-6]', async () => {
+    const log = store.logs.at(-1)!
+    const size = sizeOf(fs, log)
+    truncate(fs, `${STORE}/${log}`, 0)
+    const report = await repair(STORE, TARGET, { fs })
+    expect(report).to.include({ segmentsDamaged: 1 })
+    expect(report.lost).to.deep.include({ file: log, offset: 0, bytes: size })
+  })
+
   it('tells of a segment that is missing [REP-6]', async () => {
     const log = store.logs.at(-1)!
     fs.remove(`${STORE}/${log}`)

@@ -33,10 +33,10 @@ describe('engine/salvage-survey', () => {
   }
 
   it('goes by the manifest, and leaves out what it does not count [REP-2]', () => {
-    fs.open(`${STORE}/999999.sst`, 'create').close()
+    fs.open(`${STORE}/000063.sst`, 'create').close()
     fs.open(`${STORE}/000001.log`, 'create').close()
     const recovered = recoverManifest(fs, STORE)!
-    const survey = surveyStore(fs, STORE, log)
+    const survey = surveyStore(fs, STORE, log, undefined)
     expect(survey.tables).to.deep.equal(numbers(store.tables))
     expect(survey.segments).to.deep.equal(numbers(store.logs))
     expect(survey.storeId).to.deep.equal(recovered.storeId)
@@ -50,7 +50,7 @@ describe('engine/salvage-survey', () => {
     const { storeId } = recoverManifest(fs, STORE)!
     for (const pattern of [/^CURRENT/, /^MANIFEST/, /log$/]) {
       removeAll(pattern)
-      const survey = surveyStore(fs, STORE, log)
+      const survey = surveyStore(fs, STORE, log, undefined)
       expect(survey.tables).to.deep.equal([...numbers(store.tables), 999_999])
       expect(survey.storeId).to.deep.equal(pattern.source === 'log$' ? undefined : storeId)
       expect(survey).to.include({ logNumber: undefined, closed: undefined })
@@ -64,12 +64,12 @@ describe('engine/salvage-survey', () => {
       flipBit(fs, `${STORE}/${name}`, 30)
     }
     removeAll(/log$/)
-    expect(surveyStore(fs, STORE, log).storeId).to.deep.equal(storeId)
+    expect(surveyStore(fs, STORE, log, undefined).storeId).to.deep.equal(storeId)
   })
 
   it('makes do with a damaged closing statement [REP-2]', () => {
     flipBit(fs, `${STORE}/CLOSED`, 30)
-    const survey = surveyStore(fs, STORE, log)
+    const survey = surveyStore(fs, STORE, log, undefined)
     expect(survey.closed).to.equal(undefined)
     expect(survey.logNumber).to.be.greaterThan(0)
     expect(log.problems.map(({ file }) => file)).to.deep.equal(['CLOSED'])
@@ -77,13 +77,13 @@ describe('engine/salvage-survey', () => {
 
   it('finds no store where none is [REP-1]', () => {
     fs.makeDirectory('/empty')
-    expect(() => surveyStore(fs, '/empty', log))
+    expect(() => surveyStore(fs, '/empty', log, undefined))
       .to.throw()
       .with.property('code', 'NOT_FOUND')
   })
 
   it('misses segments that others or the last close name [REP-6]', () => {
-    const survey = surveyStore(fs, STORE, log)
+    const survey = surveyStore(fs, STORE, log, undefined)
     const headers = survey.segments.map((number) => segmentHeader(fs, STORE, number)!)
     expect(missingSegments(survey, headers)).to.deep.equal([])
     const number = survey.segments[0]!
