@@ -293,35 +293,55 @@ function build(
   return store
 }
 
-/** Removes files of ours that nothing refers to: left by jobs that died, by removals that were cut short. */
+/**
+ * Removes files of ours that nothing refers to: left by jobs that died, by removals that were cut short. What was cut off from the
+ * log goes last: a table of its entries without it would be proof of a lost edit [MAN-22].
+ */
 function removeOrphans(
   fs: FileSystem,
   path: string,
   manifest: Manifest,
   log: RecoveredLog,
 ): number {
-  const tables = new Set(manifest.version.tables().map(({ number }) => number))
-  const segments = new Set(log.segments.map(({ number }) => number))
+  const { cutOff, others } = orphansOf(fs, path, manifest, log)
   let removed = 0
-  for (const name of fs.list(path)) {
-    const parsed = parseFileName(name)
-    if (parsed === undefined || !('number' in parsed)) continue
-    const { type, number } = parsed
-    const isLog = type === 'log' || type === 'values'
-    const isOrphan =
-      type === 'temporary' ||
-      (type === 'table' && !tables.has(number)) ||
-      (isLog && !segments.has(number))
-    if (!isOrphan) continue
+  for (const name of others) {
     try {
       fs.remove(`${path}/${name}`)
       removed++
     } catch (error) {
-      // What was cut off from the log must not come back; all else does no harm, and goes at a later open.
-      if (isLog && number >= manifest.logNumber) throw error
+      // Alone it does no harm, and goes at a later open.
+      if (cutOff.length > 0) throw error
     }
   }
   // Nor may a power cut bring it back when what came before it has become a table.
   if (removed > 0) fs.syncDirectory(path)
-  return removed
+  for (const name of cutOff) fs.remove(`${path}/${name}`)
+  if (cutOff.length > 0) fs.syncDirectory(path)
+  return removed + cutOff.length
+}
+
+function orphansOf(
+  fs: FileSystem,
+  path: string,
+  manifest: Manifest,
+  log: RecoveredLog,
+): { cutOff: string[]; others: string[] } {
+  const tables = new Set(manifest.version.tables().map(({ number }) => number))
+  const segments = new Set(log.segments.map(({ number }) => number))
+  const cutOff: string[] = []
+  const others: string[] = []
+  for (const name of fs.list(path)) {
+    const parsed = parseFileName(name)
+    if (parsed === undefined || !('number' in parsed)) continue
+    const { type, number } = parsed
+    if (type === 'log' || type === 'values') {
+      if (segments.has(number)) continue
+      if (number >= manifest.logNumber) cutOff.push(name)
+      else others.push(name)
+    } else if (type === 'temporary' || (type === 'table' && !tables.has(number))) {
+      others.push(name)
+    }
+  }
+  return { cutOff, others }
 }
