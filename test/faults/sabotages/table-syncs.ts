@@ -300,8 +300,8 @@ export const SYNC_SABOTAGES: readonly Sabotage[] = [
     edits: [
       {
         file: 'src/engine/opening.ts',
-        text: '(isLog && !segments.has(number))',
-        by: 'isLog',
+        text: 'if (segments.has(number)) continue',
+        by: 'segments.has(number)',
       },
     ],
   },
