@@ -71,14 +71,14 @@ export class ChainedBatch<K, V> {
       this.#operations = undefined
       return this.#session.batch(operations, level)
     } catch (error) {
-      return Promise.reject(error)
+      return this.#session.rejected(error)
     }
   }
 
   /** Ends the batch without writing it. Idempotent. */
   close(): Promise<void> {
     this.#operations = undefined
-    return Promise.resolve()
+    return this.#session.paced(Promise.resolve(), 0)
   }
 
   [Symbol.asyncDispose](): Promise<void> {

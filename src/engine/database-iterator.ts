@@ -2,13 +2,13 @@
  * The iterators that callers hold [API-8]: `for await (… of db.iterator())`, `for (… of db.iteratorSync())`.
  *
  * Call protocol: (next | seek | all)* close. The end, a failure, leaving a loop and closing the store close too.
- * What they read is fixed when they are made.
+ * What they read is fixed when they are made. Calls, `close` among them, act in order: those that wait make the next ones wait.
  */
 import { encodeBound, limitOption } from '../iterator/range.ts'
 import type { Codec, Input } from '../key/encoding.ts'
 import { optionalOptions } from '../util/own-option.ts'
 import { closeWhenCollected } from './abandoned.ts'
-import type { EntryReader } from './entry-reader.ts'
+import { type EntryReader, iteratorClosed } from './entry-reader.ts'
 
 /** Options of `all`. */
 export interface AllOptions {
@@ -18,6 +18,9 @@ export interface AllOptions {
 
 /** A long loop over entries that are at hand would otherwise starve timers and sockets. */
 const FILLS_PER_TURN = 4
+/** What a call and a fill count for among all calls of the store, as many short iterators make many fills. */
+const CALL_WORK = 128
+const FILL_WORK = 2048
 
 /** Entries of type `T`, asked for one by one; `K` is the type of keys. */
 export class DatabaseIterator<T, K> implements AsyncIterableIterator<T, undefined> {
@@ -25,10 +28,13 @@ export class DatabaseIterator<T, K> implements AsyncIterableIterator<T, undefine
   readonly #keys: Codec
   #fills = 0
   #isWatched = false
-  /** A call waits for a turn of the event loop: those behind it wait for it, so that all act in order. */
+  /** A call waits for a turn of the event loop, or asks the engine, which may tell listeners who call again. */
   #isBusy = false
+  /** The calls behind it. */
   #waiting: (() => void)[] = []
   #isResuming = false
+  /** A call that closes was made. */
+  #isEnding = false
 
   constructor(reader: EntryReader<T>, keys: Codec) {
     this.#reader = reader
@@ -38,17 +44,7 @@ export class DatabaseIterator<T, K> implements AsyncIterableIterator<T, undefine
   /** The next entry. Rejects with `CLOSED` once the store was closed; after the end it is done. */
   next(): Promise<IteratorResult<T, undefined>> {
     this.#watch()
-    if (this.#isBusy) return this.#later(() => this.next())
-    try {
-      if (!this.#reader.hasBuffered) {
-        if (++this.#fills % FILLS_PER_TURN === 0) return this.#nextAfterTurn()
-        if (!this.#reader.advance()) return Promise.resolve({ done: true, value: undefined })
-        if (!this.#reader.hasBuffered) return this.#nextAfterTurn()
-      }
-      return Promise.resolve({ done: false, value: this.#reader.take() })
-    } catch (error) {
-      return Promise.reject(error)
-    }
+    return this.#mustWait ? this.#later(() => this.#next()) : this.#next()
   }
 
   /**
@@ -58,7 +54,8 @@ export class DatabaseIterator<T, K> implements AsyncIterableIterator<T, undefine
    */
   seek(key: Input<K>): void {
     const bound = encodeBound(key, 'key', this.#keys)
-    if (!this.#isBusy) this.#reader.seek(bound)
+    if (!this.#mustWait) this.#reader.seek(bound)
+    else if (this.#isEnding) throw iteratorClosed()
     else this.#waiting.push(() => this.#seekQuietly(bound))
   }
 
@@ -67,28 +64,28 @@ export class DatabaseIterator<T, K> implements AsyncIterableIterator<T, undefine
     try {
       const limit = limitOption(optionalOptions(options))
       this.#watch()
-      return this.#isBusy ? this.#later(() => this.#collect(limit)) : this.#collect(limit)
+      return this.#inOrder(() => this.#collect(limit))
     } catch (error) {
-      return Promise.reject(error)
+      return this.#inOrder(() => this.#paced(Promise.reject(error)))
     }
   }
 
-  /** Lets go of what the iterator holds. Idempotent; `next` is done after it. */
+  /**
+   * Lets go of what the iterator holds, as soon as the calls before it are answered [API-26]. Idempotent; `next` is done
+   * after it.
+   */
   close(): Promise<void> {
-    this.#reader.close()
-    return Promise.resolve()
+    return this.#end(() => Promise.resolve())
   }
 
   /** Closes. Loops call it when they are left early. */
   return(): Promise<IteratorResult<T, undefined>> {
-    this.#reader.close()
-    return Promise.resolve({ done: true, value: undefined })
+    return this.#end(() => Promise.resolve({ done: true, value: undefined }))
   }
 
   /** Closes and rejects with `error`. */
   throw(error?: unknown): Promise<IteratorResult<T, undefined>> {
-    this.#reader.close()
-    return Promise.reject(error)
+    return this.#end(() => Promise.reject(error))
   }
 
   [Symbol.asyncIterator](): this {
@@ -101,20 +98,88 @@ export class DatabaseIterator<T, K> implements AsyncIterableIterator<T, undefine
     return this.close()
   }
 
-  async #nextAfterTurn(): Promise<IteratorResult<T, undefined>> {
-    this.#isBusy = true
-    await this.#reader.nextTurn()
-    this.#isBusy = false
-    const next = this.next()
-    this.#resume()
-    return next
+  /** Calls that wait are there until they have been made, those of a decoder in the middle of them come behind. */
+  get #mustWait(): boolean {
+    return this.#isBusy || this.#waiting.length > 0
   }
 
-  /** Calls again when all calls before have acted. */
+  #inOrder<R>(call: () => Promise<R>): Promise<R> {
+    return this.#mustWait ? this.#later(call) : call()
+  }
+
+  /** Calls when all calls before have acted. */
   #later<R>(call: () => Promise<R>): Promise<R> {
     return new Promise((resolve) => {
       this.#waiting.push(() => resolve(call()))
     })
+  }
+
+  #end<R>(answer: () => Promise<R>): Promise<R> {
+    this.#isEnding = true
+    return this.#inOrder(() => {
+      this.#reader.close()
+      return this.#paced(answer())
+    })
+  }
+
+  #next(): Promise<IteratorResult<T, undefined>> {
+    try {
+      if (!this.#reader.hasBuffered) {
+        if (this.#isTurnDue()) return this.#nextAfterTurn()
+        if (!this.#advance()) return Promise.resolve({ done: true, value: undefined })
+        if (!this.#reader.hasBuffered) return this.#nextAfterTurn()
+      }
+      return Promise.resolve({ done: false, value: this.#reader.take() })
+    } catch (error) {
+      return Promise.reject(error)
+    } finally {
+      this.#resume()
+    }
+  }
+
+  /** Before a fill. */
+  #isTurnDue(): boolean {
+    const isDue = this.#reader.isTurnDue(FILL_WORK)
+    return ++this.#fills % FILLS_PER_TURN === 0 || isDue
+  }
+
+  #advance(): boolean {
+    this.#isBusy = true
+    try {
+      return this.#reader.advance()
+    } finally {
+      this.#isBusy = false
+    }
+  }
+
+  async #nextAfterTurn(): Promise<IteratorResult<T, undefined>> {
+    this.#isBusy = true
+    try {
+      do {
+        await this.#reader.nextTurn()
+        if (!this.#reader.advance()) return { done: true, value: undefined }
+      } while (!this.#reader.hasBuffered)
+      return { done: false, value: this.#reader.take() }
+    } finally {
+      this.#isBusy = false
+      this.#resume()
+    }
+  }
+
+  /** What a call that has acted gives back, now and then after a turn, for which the calls behind it wait. */
+  #paced<R>(answer: Promise<R>): Promise<R> {
+    return this.#reader.isTurnDue(CALL_WORK) ? this.#afterTurn(answer) : answer
+  }
+
+  async #afterTurn<R>(answer: Promise<R>): Promise<R> {
+    this.#isBusy = true
+    try {
+      return await answer
+    } finally {
+      await this.#reader.nextTurn()
+      this.#isBusy = false
+      this.#resume()
+    }
   }
 
   /** Makes the calls that wait, as far as none of them has to wait again. */
@@ -141,9 +206,10 @@ export class DatabaseIterator<T, K> implements AsyncIterableIterator<T, undefine
     this.#isBusy = true
     try {
       const entries: T[] = []
+      if (this.#reader.isTurnDue(CALL_WORK)) await this.#reader.nextTurn()
       while (entries.length < limit) {
         if (!this.#reader.hasBuffered) {
-          if (++this.#fills % FILLS_PER_TURN === 0) await this.#reader.nextTurn()
+          if (this.#isTurnDue()) await this.#reader.nextTurn()
           if (!this.#reader.advance()) break
         }
         if (this.#reader.hasBuffered) entries.push(this.#reader.take())

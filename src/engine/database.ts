@@ -57,7 +57,7 @@ export class Database<K, V> implements AsyncDisposable {
       const written = session.engine.put(encodedKey, encodedValue, level)
       return session.paced(written, encodedKey.length + encodedValue.length)
     } catch (error) {
-      return Promise.reject(error)
+      return this.#session.rejected(error)
     }
   }
 
@@ -86,7 +86,7 @@ export class Database<K, V> implements AsyncDisposable {
       const level = options && levelOption(options)
       return session.paced(session.engine.delete(encoded, level), encoded.length)
     } catch (error) {
-      return Promise.reject(error)
+      return this.#session.rejected(error)
     }
   }
 
@@ -118,7 +118,7 @@ export class Database<K, V> implements AsyncDisposable {
       const encoded = session.encodeOperations(operations, options)
       return session.batch(encoded, options && levelOption(options))
     } catch (error) {
-      return Promise.reject(error)
+      return this.#session.rejected(error)
     }
   }
 
@@ -134,18 +134,16 @@ export class Database<K, V> implements AsyncDisposable {
   }
 
   /** Deletes the keys that are in the range now, all of them by default. Not atomic. */
-  async clear<KE extends CallEncoding = undefined>(
-    range?: ClearOptions<In<KE, K>, KE>,
-  ): Promise<void> {
-    const session = this.#session
-    session.assertOpen()
-    const options = optionalOptions(range, 'range')
-    const encoded = session.encodeRange(options)
-    const reverse = booleanOption(options, 'reverse') ?? false
-    const limit = limitOption(options)
-    const level = levelOption(options)
-    if (encoded === undefined || limit === 0) return
-    return session.engine.clear(encoded, reverse, limit, level)
+  clear<KE extends CallEncoding = undefined>(range?: ClearOptions<In<KE, K>, KE>): Promise<void> {
+    return this.#session.call(async (session) => {
+      const options = optionalOptions(range, 'range')
+      const encoded = session.encodeRange(options)
+      const reverse = booleanOption(options, 'reverse') ?? false
+      const limit = limitOption(options)
+      const level = levelOption(options)
+      if (encoded === undefined || limit === 0) return
+      return session.engine.clear(encoded, reverse, limit, level)
+    })
   }
 
   // Reads
@@ -159,7 +157,7 @@ export class Database<K, V> implements AsyncDisposable {
       const value = this.getSync(key, options)
       return this.#session.paced(Promise.resolve(value), lengthOf(value))
     } catch (error) {
-      return Promise.reject(error)
+      return this.#session.rejected(error)
     }
   }
 
@@ -187,7 +185,7 @@ export class Database<K, V> implements AsyncDisposable {
       const bytes = values.reduce<number>((sum, value) => sum + KEY_WORK + lengthOf(value), 0)
       return this.#session.paced(Promise.resolve(values), bytes)
     } catch (error) {
-      return Promise.reject(error)
+      return this.#session.rejected(error)
     }
   }
 
@@ -233,7 +231,7 @@ export class Database<K, V> implements AsyncDisposable {
     try {
       return this.#session.paced(Promise.resolve(this.hasSync(key, options)), 0)
     } catch (error) {
-      return Promise.reject(error)
+      return this.#session.rejected(error)
     }
   }
 
@@ -249,19 +247,27 @@ export class Database<K, V> implements AsyncDisposable {
   }
 
   /** The value under `key` with its sequence and time, `undefined` when there is none. */
-  async getEntry<KE extends CallEncoding = undefined, VE extends CallEncoding = undefined>(
+  getEntry<KE extends CallEncoding = undefined, VE extends CallEncoding = undefined>(
     key: In<KE, K>,
     options?: ReadOptions<KE, VE>,
   ): Promise<Entry<Out<VE, V>> | undefined> {
+    try {
+      const entry = this.#entry<Out<VE, V>>(key, options)
+      return this.#session.paced(Promise.resolve(entry), lengthOf(entry?.value))
+    } catch (error) {
+      return this.#session.rejected(error)
+    }
+  }
+
+  #entry<T>(key: unknown, options: object | undefined): Entry<T> | undefined {
     const session = this.#session
     session.assertOpen()
     const { form, decode } = session.valueCodec(options)
     const encoded = session.encodeKey(key, options)
     const found = session.engine.getEntry(encoded, form, session.sequence(options))
     if (found === undefined) return undefined
-    const value = (decode === undefined ? found.value : decode(found.value)) as Out<VE, V>
-    const entry = { value, sequence: found.sequence, timestamp: found.timestamp }
-    return session.paced(Promise.resolve(entry), lengthOf(value))
+    const value = (decode === undefined ? found.value : decode(found.value)) as T
+    return { value, sequence: found.sequence, timestamp: found.timestamp }
   }
 
   // Scans
@@ -318,35 +324,28 @@ export class Database<K, V> implements AsyncDisposable {
   // The store as a whole
 
   /** Resolves when all that is acknowledged is on disk. Writes no table. */
-  async sync(): Promise<void> {
-    const session = this.#session
-    session.assertOpen()
-    await session.engine.sync()
+  sync(): Promise<void> {
+    return this.#session.call(({ engine }) => engine.sync())
   }
 
   /** Resolves when all that is in memory is in tables on disk. */
-  async flush(): Promise<void> {
-    const session = this.#session
-    session.assertOpen()
-    await session.engine.flush()
+  flush(): Promise<void> {
+    return this.#session.call(({ engine }) => engine.flush())
   }
 
   /** Compacts the tables that overlap the range, all of them by default. */
-  async compact<KE extends CallEncoding = undefined>(
+  compact<KE extends CallEncoding = undefined>(
     range?: CompactOptions<In<KE, K>, KE>,
   ): Promise<void> {
-    const session = this.#session
-    session.assertOpen()
-    const options = optionalOptions(range, 'range')
-    const encoded = session.encodeRange(options)
-    if (encoded !== undefined) await session.engine.compact(encoded)
+    return this.#session.call(async (session) => {
+      const encoded = session.encodeRange(optionalOptions(range, 'range'))
+      if (encoded !== undefined) await session.engine.compact(encoded)
+    })
   }
 
   /** Reads and checks every file of the store. Problems are reported and do not reject. */
-  async verify(): Promise<VerifyReport> {
-    const session = this.#session
-    session.assertOpen()
-    return await session.engine.verify()
+  verify(): Promise<VerifyReport> {
+    return this.#session.call(({ engine }) => engine.verify())
   }
 
   /** Counters and sizes. Cheap, and works after `close`. */

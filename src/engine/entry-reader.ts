@@ -18,6 +18,8 @@ export interface ReaderHome {
   readonly live: Set<Revocable>
   /** Resolves in a later turn of the event loop. */
   nextTurn(): Promise<void>
+  /** True if a call that does this work must take a turn before it is answered [API-25]. */
+  isTurnDue(work: number): boolean
 }
 
 export class EntryReader<T> implements Revocable {
@@ -58,6 +60,8 @@ export class EntryReader<T> implements Revocable {
     if (this.#cursor === undefined) return false
     try {
       const batch = this.#cursor.next()
+      // A listener that heard of what the engine did may have closed the store, or this.
+      if (this.#cursor === undefined) return this.advance()
       this.#index = 0
       if (batch !== undefined) {
         this.#batch = batch
@@ -86,7 +90,7 @@ export class EntryReader<T> implements Revocable {
   seek(key: Encoded): void {
     if (this.#revoked) throw storeClosed()
     const cursor = this.#cursor
-    if (cursor === undefined) throw new SedgeError('CLOSED', 'the iterator is closed')
+    if (cursor === undefined) throw iteratorClosed()
     this.#batch = NO_ENTRIES
     this.#index = 0
     if (this.#left === 0) return
@@ -98,6 +102,11 @@ export class EntryReader<T> implements Revocable {
       this.close()
       throw error
     }
+  }
+
+  /** True if a call that does this work must take a turn before it is answered. */
+  isTurnDue(work: number): boolean {
+    return this.#home.isTurnDue(work)
   }
 
   /** Resolves in a later turn of the event loop. */
@@ -149,6 +158,11 @@ export function entryMaker<T>(
 /** The error of every call after `close`. */
 export function storeClosed(): SedgeError {
   return new SedgeError('CLOSED', 'the store is closed')
+}
+
+/** The error of a seek after the end or close. */
+export function iteratorClosed(): SedgeError {
+  return new SedgeError('CLOSED', 'the iterator is closed')
 }
 
 const NO_ENTRIES: ScanBatch = { keys: [], values: [], count: 0 }

@@ -18,6 +18,7 @@ export type ScanShape = 'entries' | 'keys' | 'values'
 
 /** What a call counts for beside its bytes, and how much may happen in one turn of the event loop: a few milliseconds. */
 const CALL_WORK = 128
+const SLOW_CALL_WORK = 2048
 const WORK_PER_TURN = 256 * 1024
 
 /** What a session is made of. */
@@ -124,15 +125,45 @@ export class Session implements ReaderHome {
   }
 
   /**
-   * What a call gives back that has dealt with `bytes`. Every so often it is settled in a later turn of the event loop: a caller who
-   * awaits one call after the other would otherwise keep timers and sockets waiting until the last [API-25]. That goes by
-   * what was done and not by time, so that the same calls take the same turns everywhere.
+   * What a call gives back that has dealt with `bytes`, whatever came of it. Every so often it is settled in a later turn of the
+   * event loop: a caller who awaits one call after the other would otherwise keep timers and sockets waiting until the last [API-25].
    */
   paced<T>(promise: Promise<T>, bytes: number): Promise<T> {
-    this.#work += CALL_WORK + bytes
-    if (this.#work < WORK_PER_TURN) return promise
+    return this.isTurnDue(CALL_WORK + bytes) ? this.#afterTurn(promise) : promise
+  }
+
+  /** A call that is not for speed: what `run` gives, paced, or `CLOSED`. */
+  call<T>(run: (session: this) => Promise<T>): Promise<T> {
+    try {
+      this.assertOpen()
+      return this.paced(run(this), SLOW_CALL_WORK)
+    } catch (error) {
+      return this.rejected(error)
+    }
+  }
+
+  /** What a call gives back that throws before there is a promise. */
+  rejected(error: unknown): Promise<never> {
+    return this.paced(Promise.reject(error), 0)
+  }
+
+  /**
+   * True if the call that does this work must take a turn of the event loop before it is answered. That goes by what was done and
+   * not by time, so that the same calls take the same turns everywhere.
+   */
+  isTurnDue(work: number): boolean {
+    this.#work += work
+    if (this.#work < WORK_PER_TURN) return false
     this.#work = 0
-    return promise.then((value) => this.nextTurn().then(() => value))
+    return true
+  }
+
+  async #afterTurn<T>(promise: Promise<T>): Promise<T> {
+    try {
+      return await promise
+    } finally {
+      await this.nextTurn()
+    }
   }
 
   /** A batch, paced. */

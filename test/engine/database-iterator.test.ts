@@ -274,17 +274,6 @@ describe('engine/database-iterator', () => {
     expect(ticks).to.be.greaterThan(2)
   })
 
-  it('ends a call that waits for its turn when it is closed meanwhile [API-15]', async () => {
-    const { db } = filledDatabase(999)
-    const iterator = db.keys()
-    const answers = numbers(0, 300).map(() => iterator.next())
-    await iterator.close()
-    const dones = (await Promise.all(answers)).map(({ done }) => done)
-    expect(dones[0]).to.equal(false)
-    expect(dones.at(-1)).to.equal(true)
-    expect(dones.lastIndexOf(false)).to.be.lessThan(dones.indexOf(true))
-  })
-
   it('lets its own loop rewrite and delete what it reads [SNAP-5]', async () => {
     const { db } = filledDatabase(100)
     let count = 0

@@ -24,7 +24,7 @@ function homeWith(count: number): Home {
   const engine = new FakeEngine()
   for (let index = 0; index < count; index++) engine.putSync(`k${10 + index}`, 'v', undefined)
   const live = new Set<Revocable>()
-  return { engine, live, nextTurn: () => Promise.resolve() }
+  return { engine, live, nextTurn: () => Promise.resolve(), isTurnDue: () => false }
 }
 
 function readKeys(home: Home, options: ScanOptions = SCAN): EntryReader<string> {
@@ -50,6 +50,29 @@ describe('engine/entry-reader', () => {
     expect(home.live.size).to.equal(0)
     expect(home.engine.liveCursors).to.equal(0)
     expect(reader.fill()).to.equal(false)
+  })
+
+  it('has nothing to take when it was closed while the engine filled it [API-15]', async () => {
+    for (const isRevoked of [false, true]) {
+      const home = homeWith(40)
+      const scan = home.engine.scan.bind(home.engine)
+      home.engine.scan = (options) => {
+        const cursor = scan(options)
+        const next = cursor.next.bind(cursor)
+        cursor.next = () => {
+          const batch = next()
+          if (isRevoked) reader.revoke()
+          else reader.close()
+          return batch
+        }
+        return cursor
+      }
+      const reader = readKeys(home)
+      if (isRevoked) await expectCode('CLOSED', () => reader.fill())
+      else expect(reader.fill()).to.equal(false)
+      expect(reader.hasBuffered).to.equal(false)
+      expect(home.engine.liveCursors).to.equal(0)
+    }
   })
 
   it('drops what it has buffered when it seeks or closes [API-15, API-16]', () => {

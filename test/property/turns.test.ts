@@ -1,6 +1,7 @@
 /** Loops that await each call, and never anything else, let the event loop turn. */
 import { expect } from 'chai'
-import { type Database, MemoryFileSystem, open } from '../../src/index.ts'
+import { type Database, MemoryFileSystem, open, type SedgeErrorCode } from '../../src/index.ts'
+import { faultFileSystem } from '../support/fault-file-system.ts'
 
 const CALLS = 20_000
 const TURNS_MIN = 8
@@ -16,27 +17,184 @@ const LOOPS: Readonly<Record<string, Call>> = {
   getMany: (db, index) => db.getMany([`key ${index % 10}`, 'none']),
   has: (db, index) => db.has(`key ${index}`),
   getEntry: (db, index) => db.getEntry(`key ${index % 10}`),
+  'for await': async (db) => {
+    for await (const _ of db.iterator());
+  },
+  'for await that is left': async (db) => {
+    for await (const _ of db.keys()) break
+  },
+  'all of a new iterator': (db) => db.iterator().all(),
+  'all with limits': (db, index) => db.keys({ limit: index % 2 }).all({ limit: 1 }),
+  'next of a new iterator': (db) => db.values().next(),
+  'return of a new iterator': (db) => db.values().return(),
+  'next and close': async (db) => {
+    const iterator = db.keys()
+    await iterator.next()
+    await iterator.close()
+  },
+  'await using': async (db) => {
+    await using _ = db.keys()
+  },
+  'close of a chained batch': (db) => db.batch().close(),
+  'clear of nothing': (db) => db.clear({ prefix: 'none' }),
+  'clear of an impossible range': (db) => db.clear({ gt: 'b', lt: 'a' }),
+  'compact of an impossible range': (db) => db.compact({ gt: 'b', lt: 'a' }),
+  sync: (db) => db.sync(),
 }
 
-describe('property/turns', () => {
+/** Calls of one iterator. */
+type IteratorCall = (iterator: ReturnType<Database<string, string>['keys']>) => Promise<unknown>
+
+const ITERATOR_LOOPS: Readonly<Record<string, IteratorCall>> = {
+  next: (iterator) => iterator.next(),
+  'a seek and next': (iterator) => {
+    iterator.seek('key')
+    return iterator.next()
+  },
+  'all of nothing': (iterator) => iterator.all({ limit: 0 }),
+  'all that is refused': (iterator) => iterator.all({ limit: -5 }).catch(() => {}),
+}
+
+const ENDED_LOOPS: Readonly<Record<string, IteratorCall>> = {
+  next: (iterator) => iterator.next(),
+  all: (iterator) => iterator.all(),
+  close: (iterator) => iterator.close(),
+  return: (iterator) => iterator.return(),
+  throw: (iterator) => iterator.throw(new Error('mine')).catch(() => {}),
+}
+
+const CALLS_OF_ALL_KINDS: Readonly<Record<string, Call>> = {
+  put: (db) => db.put('key', 'value'),
+  delete: (db) => db.delete('key'),
+  batch: (db) => db.batch([]),
+  get: (db) => db.get('key'),
+  getMany: (db) => db.getMany(['key']),
+  has: (db) => db.has('key'),
+  getEntry: (db) => db.getEntry('key'),
+  clear: (db) => db.clear(),
+  sync: (db) => db.sync(),
+  flush: (db) => db.flush(),
+  compact: (db) => db.compact(),
+  verify: (db) => db.verify(),
+}
+
+/** How often the event loop turns while `call` is made again and again, and how often that failed with `code`. */
+async function turnsOf(
+  call: (index: number) => Promise<unknown>,
+  code?: SedgeErrorCode | 'TypeError',
+): Promise<{ turns: number; failures: number }> {
+  let turns = 0
+  let failures = 0
+  let immediate = setImmediate(function count() {
+    turns++
+    immediate = setImmediate(count)
+  })
+  for (let index = 0; index < CALLS; index++) {
+    try {
+      await call(index)
+    } catch (error) {
+      const { code: found, name } = error as { code?: string; name: string }
+      if (code === undefined || (found ?? name) !== code) throw error
+      failures++
+    }
+  }
+  clearImmediate(immediate)
+  return { turns, failures }
+}
+
+async function expectTurns(
+  call: (index: number) => Promise<unknown>,
+  code?: SedgeErrorCode | 'TypeError',
+): Promise<void> {
+  const { turns, failures } = await turnsOf(call, code)
+  expect(turns).to.be.at.least(TURNS_MIN)
+  expect(failures).to.equal(code === undefined ? 0 : CALLS)
+}
+
+/** With ten keys. */
+async function openSmall(
+  options: { durability?: 'none' | 'process' } = {},
+): Promise<Database<string, string>> {
+  const db = await open('/store', { fs: new MemoryFileSystem(), ...options })
+  for (let index = 0; index < 10; index++) db.putSync(`key ${index}`, 'value')
+  return db
+}
+
+describe('property/turns', function () {
+  this.timeout(120_000)
+
   for (const durability of ['none', 'process'] as const) {
     for (const [name, call] of Object.entries(LOOPS)) {
-      it(`lets timers run in a loop of ${name} at level '${durability}' [API-25]`, async function () {
-        this.timeout(60_000)
-        const db = await open('/store', { fs: new MemoryFileSystem(), durability })
-        for (let index = 0; index < 10; index++) db.putSync(`key ${index}`, 'value')
-        let turns = 0
-        let isOver = false
-        const count = (): void => {
-          turns++
-          if (!isOver) setImmediate(count)
-        }
-        setImmediate(count)
-        for (let index = 0; index < CALLS; index++) await call(db, index)
-        isOver = true
-        expect(turns).to.be.at.least(TURNS_MIN)
+      it(`lets timers run in a loop of ${name} at level '${durability}' [API-25]`, async () => {
+        const db = await openSmall({ durability })
+        await expectTurns((index) => call(db, index))
         await db.close()
       })
     }
   }
+
+  for (const [name, call] of Object.entries(ITERATOR_LOOPS)) {
+    it(`lets timers run in a loop of ${name} of one iterator [API-25]`, async () => {
+      const db = await openSmall()
+      const iterator = db.keys()
+      await expectTurns(() => call(iterator))
+      await db.close()
+    })
+  }
+
+  for (const [name, call] of Object.entries(ENDED_LOOPS)) {
+    it(`lets timers run in a loop of ${name} of an iterator that has ended [API-25]`, async () => {
+      const db = await openSmall()
+      const iterator = db.keys()
+      await iterator.close()
+      await expectTurns(() => call(iterator))
+      await db.close()
+    })
+  }
+
+  for (const [name, call] of Object.entries(CALLS_OF_ALL_KINDS)) {
+    it(`lets timers run in a loop of ${name} of a store that is closed [API-25]`, async () => {
+      const db = await openSmall()
+      const batch = db.batch()
+      const iterator = db.keys()
+      await db.close()
+      await expectTurns((index) => call(db, index), 'CLOSED')
+      if (name !== 'put') return
+      await expectTurns(() => batch.write(), 'CLOSED')
+      await expectTurns(() => iterator.next(), 'CLOSED')
+      await expectTurns(() => iterator.all(), 'CLOSED')
+    })
+  }
+
+  it('lets timers run in a loop of calls that are refused for their arguments [API-25]', async () => {
+    const db = await openSmall()
+    await expectTurns(() => db.put('', 'value'), 'LIMIT')
+    await expectTurns(() => db.get(5 as never), 'TypeError')
+    await expectTurns(() => db.getEntry(5 as never), 'TypeError')
+    await expectTurns(() => db.clear(5 as never), 'TypeError')
+    await expectTurns(() => db.batch().write(5 as never), 'TypeError')
+    await db.close()
+  })
+
+  it('lets timers run in a loop of writes to a store that is read-only [API-25]', async () => {
+    const fs = new MemoryFileSystem()
+    await (await open('/store', { fs })).close()
+    const db = await open('/store', { fs, readOnly: true })
+    await expectTurns(() => db.put('key', 'value'), 'UNSUPPORTED')
+    await expectTurns(() => db.flush(), 'UNSUPPORTED')
+    await expectTurns(() => db.sync(), 'UNSUPPORTED')
+    await db.close()
+  })
+
+  it('lets timers run in a loop of writes to a disk that is full [API-25]', async () => {
+    let isFull = false
+    const fs = faultFileSystem(new MemoryFileSystem(), (call) =>
+      isFull && (call === 'write' || call === 'open create') ? 'ENOSPC' : undefined,
+    )
+    const db = await open('/store', { fs })
+    isFull = true
+    await expectTurns(() => db.put('key', 'value'), 'FULL')
+    isFull = false
+    await db.close()
+  })
 })
