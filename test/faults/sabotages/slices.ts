@@ -140,7 +140,7 @@ export const SLICES: Readonly<Record<string, Slice>> = {
   'crash images: flush': images('flush', 7),
   'crash images: level 0': images('compaction of level 0', 13),
   'crash images: levels': images('compaction through levels', 7),
-  'crash images: manifest rotation': images('manifest rotation', 23),
+  'crash images: manifest rotation': images('manifest rotation', 7),
   'crash images: large values': images('large values', 11),
   'crash images: first open': images('first open', 3),
   'crash images: close and open': images('close and open', 7),

@@ -125,7 +125,7 @@ export const SYNC_SABOTAGES: readonly Sabotage[] = [
     id: 'M5',
     what: 'removes a log before its table is in the manifest',
     slice: 'crash images: flush',
-    complaint: WRONG_CONTENT,
+    complaint: /the end is lost/,
     edits: [
       {
         file: 'src/engine/background.ts',
