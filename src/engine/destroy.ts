@@ -6,7 +6,7 @@
  * Markers go first: what an interrupted run leaves is no store any more, but still known for what it was. Manifests go last, so
  * that the next run knows it.
  */
-import { nodeEnvironment } from '../env/environment.ts'
+import { laterTurn, nodeEnvironment } from '../env/environment.ts'
 import { errorCode, ioError } from '../env/file-io.ts'
 import type { FileSystem } from '../env/file-system.ts'
 import { SedgeError } from '../errors.ts'
@@ -23,6 +23,14 @@ export interface DestroyOptions {
  * happens. Rejects with `LOCKED` while the store is open, `IO`.
  */
 export async function destroy(path: string, options?: DestroyOptions): Promise<void> {
+  try {
+    await destroyStore(path, options)
+  } finally {
+    await laterTurn()
+  }
+}
+
+async function destroyStore(path: string, options: DestroyOptions | undefined): Promise<void> {
   pathArgument(path, 'path')
   const given = fileSystemOf(options)
   const { fs } = nodeEnvironment({ fs: given })

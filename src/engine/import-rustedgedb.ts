@@ -6,7 +6,7 @@
  * After a restart RustEdgeDB goes on with `wal.log`, although its other logs are newer than most of that: so no order of the
  * logs as a whole is right, and they are merged record by record, each kept in its own order.
  */
-import { nodeEnvironment } from '../env/environment.ts'
+import { laterTurn, nodeEnvironment } from '../env/environment.ts'
 import { ioError } from '../env/file-io.ts'
 import type { File, FileSystem } from '../env/file-system.ts'
 import { corruption, SedgeError } from '../errors.ts'
@@ -53,12 +53,19 @@ export async function importRustEdgeDB<K, V>(
   db: Database<K, V>,
   options?: ImportOptions,
 ): Promise<ImportReport> {
-  pathArgument(directory, 'directory')
-  if (!(db instanceof Database)) throw new TypeError('db must be an open store')
-  const given = fileSystemOf(options)
-  const { fs } = nodeEnvironment({ fs: given })
-  const source = fixedPath(directory, given)
-  const run = new Import(fs, source, db as Database<unknown, unknown>)
+  try {
+    pathArgument(directory, 'directory')
+    if (!(db instanceof Database)) throw new TypeError('db must be an open store')
+    const given = fileSystemOf(options)
+    const { fs } = nodeEnvironment({ fs: given })
+    const source = fixedPath(directory, given)
+    return await runImport(new Import(fs, source, db as Database<unknown, unknown>), directory)
+  } finally {
+    await laterTurn()
+  }
+}
+
+async function runImport(run: Import, directory: string): Promise<ImportReport> {
   try {
     return await run.run()
   } catch (error) {

@@ -1,7 +1,7 @@
 /**
  * From a path and options to an open `Database`: checks everything, then opens the engine [OPT-1].
  */
-import { nodeEnvironment } from '../env/environment.ts'
+import { laterTurn, nodeEnvironment } from '../env/environment.ts'
 import { type AnyEncoding, codecFor, type Decoded } from '../key/encoding.ts'
 import { optionalOptions, ownOption } from '../util/own-option.ts'
 import { Database } from './database.ts'
@@ -32,14 +32,20 @@ export type EngineOpener = (path: string, options: ResolvedOptions) => Promise<E
 /** The `open` that uses this engine. */
 export function openWith(openEngine: EngineOpener): Open {
   return async function open<K, V>(path: string, given?: OpenOptions): Promise<Database<K, V>> {
-    pathArgument(path, 'path')
-    const environment = nodeEnvironment()
-    const options = optionalOptions(given)
-    const resolved = resolveOptions(options, environment.totalMemory)
-    const keys = codecFor(ownOption(options, 'keyEncoding') ?? 'utf8', 'key')
-    const values = codecFor(ownOption(options, 'valueEncoding') ?? 'utf8', 'value')
-    const engine = await openEngine(fixedPath(path, resolved.fs), resolved)
-    return new Database<K, V>({ engine, keys, values, defer: environment.defer })
+    try {
+      pathArgument(path, 'path')
+      const environment = nodeEnvironment()
+      const options = optionalOptions(given)
+      const resolved = resolveOptions(options, environment.totalMemory)
+      const keys = codecFor(ownOption(options, 'keyEncoding') ?? 'utf8', 'key')
+      const values = codecFor(ownOption(options, 'valueEncoding') ?? 'utf8', 'value')
+      const engine = await openEngine(fixedPath(path, resolved.fs), resolved)
+      return new Database<K, V>({ engine, keys, values, defer: environment.defer })
+    } catch (error) {
+      // Whoever tries again at once waits, perhaps, for somebody of this process who has to come to close it [API-25].
+      await laterTurn()
+      throw error
+    }
   }
 }
 

@@ -7,7 +7,7 @@
  */
 
 import type { ValueSource } from '../compaction/table-output.ts'
-import { type Environment, nodeEnvironment } from '../env/environment.ts'
+import { type Environment, laterTurn, nodeEnvironment } from '../env/environment.ts'
 import { ioError } from '../env/file-io.ts'
 import type { DirectoryLock, File, FileSystem } from '../env/file-system.ts'
 import { runtimeZstd } from '../env/zstd.ts'
@@ -73,10 +73,14 @@ export async function repair(
   target: string,
   options?: RepairOptions,
 ): Promise<RepairReport> {
-  pathArgument(source, 'source')
-  pathArgument(target, 'target')
-  const fs = fileSystemOf(options)
-  return repairTo(nodeEnvironment({ fs }), fixedPath(source, fs), fixedPath(target, fs))
+  try {
+    pathArgument(source, 'source')
+    pathArgument(target, 'target')
+    const fs = fileSystemOf(options)
+    return await repairTo(nodeEnvironment({ fs }), fixedPath(source, fs), fixedPath(target, fs))
+  } finally {
+    await laterTurn()
+  }
 }
 
 async function repairTo(env: Environment, source: string, target: string): Promise<RepairReport> {

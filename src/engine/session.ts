@@ -200,6 +200,7 @@ export class Session implements ReaderHome {
       await this.engine.close()
     } finally {
       this.#isClosed = true
+      await this.nextTurn()
     }
   }
 }

@@ -49,6 +49,11 @@ export type EnvironmentOverrides = {
   readonly [Name in keyof Environment]?: Environment[Name] | undefined
 }
 
+/** Resolves in a later turn of the event loop: for calls that have no store. */
+export function laterTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
+
 /** The machine's environment on Node, Deno and Bun. */
 export function nodeEnvironment(overrides: EnvironmentOverrides = {}): Environment {
   return {

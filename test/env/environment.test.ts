@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { expect } from 'chai'
-import { absolutePath, nodeEnvironment } from '../../src/env/environment.ts'
+import { absolutePath, laterTurn, nodeEnvironment } from '../../src/env/environment.ts'
 import { MemoryFileSystem } from '../../src/env/memory-file-system.ts'
 import { NodeFileSystem } from '../../src/env/node-file-system.ts'
 import { childEnvironment, eachRuntime } from '../support/runtimes.ts'
@@ -15,6 +15,15 @@ describe('env/environment', () => {
     expect(environment.clock()).to.be.within(before, Date.now())
     expect(environment.totalMemory()).to.be.above(0)
     expect(environment.parallelism()).to.be.at.least(1)
+  })
+
+  it('gives way to the event loop [API-25]', async () => {
+    let isTurned = false
+    setImmediate(() => {
+      isTurned = true
+    })
+    await laterTurn()
+    expect(isTurned).to.equal(true)
   })
 
   it('takes every member that it is given [ENV-14]', () => {

@@ -1,6 +1,14 @@
 /** Loops that await each call, and never anything else, let the event loop turn. */
 import { expect } from 'chai'
-import { type Database, MemoryFileSystem, open, type SedgeErrorCode } from '../../src/index.ts'
+import {
+  type Database,
+  destroy,
+  importRustEdgeDB,
+  MemoryFileSystem,
+  open,
+  repair,
+  type SedgeErrorCode,
+} from '../../src/index.ts'
 import { faultFileSystem } from '../support/fault-file-system.ts'
 
 const CALLS = 20_000
@@ -78,10 +86,28 @@ const CALLS_OF_ALL_KINDS: Readonly<Record<string, Call>> = {
   verify: (db) => db.verify(),
 }
 
+/** A call on a whole store; with it in the table stands what it is refused with. */
+type StoreCall = (db: Database<string, string>, fs: MemoryFileSystem) => Promise<unknown>
+
+const STORE_CALLS: Readonly<Record<string, [StoreCall, (SedgeErrorCode | 'TypeError')?]>> = {
+  'open and close': [async (_, fs) => (await open('/other', { fs })).close()],
+  'open of an open store': [(_, fs) => open('/store', { fs }), 'LOCKED'],
+  'open of no store': [(_, fs) => open('/none', { fs, createIfMissing: false }), 'NOT_FOUND'],
+  'open of no path': [() => open(5 as never), 'TypeError'],
+  'destroy of an open store': [(_, fs) => destroy('/store', { fs }), 'LOCKED'],
+  'destroy of no store': [(_, fs) => destroy('/none', { fs })],
+  'destroy of no path': [() => destroy(5 as never), 'TypeError'],
+  'repair of no store': [(_, fs) => repair('/none', '/new', { fs }), 'NOT_FOUND'],
+  'repair of no path': [() => repair(5 as never, '/new'), 'TypeError'],
+  'import of no store': [(db, fs) => importRustEdgeDB('/none', db, { fs }), 'NOT_FOUND'],
+  'import of no path': [(db) => importRustEdgeDB(5 as never, db), 'TypeError'],
+}
+
 /** How often the event loop turns while `call` is made again and again, and how often that failed with `code`. */
 async function turnsOf(
   call: (index: number) => Promise<unknown>,
   code?: SedgeErrorCode | 'TypeError',
+  calls = CALLS,
 ): Promise<{ turns: number; failures: number }> {
   let turns = 0
   let failures = 0
@@ -89,7 +115,7 @@ async function turnsOf(
     turns++
     immediate = setImmediate(count)
   })
-  for (let index = 0; index < CALLS; index++) {
+  for (let index = 0; index < calls; index++) {
     try {
       await call(index)
     } catch (error) {
@@ -163,6 +189,18 @@ describe('property/turns', function () {
       await expectTurns(() => batch.write(), 'CLOSED')
       await expectTurns(() => iterator.next(), 'CLOSED')
       await expectTurns(() => iterator.all(), 'CLOSED')
+    })
+  }
+
+  for (const [name, [call, code]] of Object.entries(STORE_CALLS)) {
+    it(`lets timers run in a loop of ${name} [API-25]`, async () => {
+      const fs = new MemoryFileSystem()
+      const db = await open('/store', { fs })
+      const calls = TURNS_MIN * 2
+      const { turns, failures } = await turnsOf(() => call(db, fs), code, calls)
+      expect(turns).to.be.at.least(TURNS_MIN)
+      expect(failures).to.equal(code === undefined ? 0 : calls)
+      await db.close()
     })
   }
 
