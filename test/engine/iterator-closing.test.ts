@@ -189,10 +189,10 @@ describe('engine/iterator-closing', () => {
     await iterator.close()
     expect((await Promise.all(parts)).map(({ length }) => length)).to.deep.equal([3000, 2000])
     const last = db.keys()
-    const cut = last.all()
+    const cut = expectCode('CLOSED', () => last.all())
     const closed = last.close()
     await db.close()
-    await expectCode('CLOSED', () => cut)
+    await cut
     await closed
   })
 })
