@@ -5,7 +5,7 @@
  */
 import type { Codec, CodecRole } from '../key/encoding.ts'
 import { codecFor, isBytes } from '../key/encoding.ts'
-import { booleanOption, ownOption } from '../util/own-option.ts'
+import { booleanOption, ownOption, plainOptions } from '../util/own-option.ts'
 import type { Durability, Operation } from './engine-types.ts'
 
 /** The level that `sync` asks for, `undefined` for the store's own. */
@@ -13,6 +13,25 @@ export function levelOption(options: object): Durability | undefined {
   const sync = booleanOption(options, 'sync')
   if (sync === undefined) return undefined
   return sync ? 'disk' : 'process'
+}
+
+const RANGE_NAMES: readonly string[] = [
+  'gt',
+  'gte',
+  'lt',
+  'lte',
+  'prefix',
+  'reverse',
+  'limit',
+  'keyEncoding',
+  'valueEncoding',
+  'snapshot',
+  'sync',
+]
+
+/** The range of `clear` or `compact`, checked because a name that is misspelt would bound nothing [OPT-12]. */
+export function rangeArgument(range: unknown): object {
+  return plainOptions(range, 'range', RANGE_NAMES)
 }
 
 /** The codec that a call names, or the store's own. */

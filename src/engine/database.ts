@@ -6,8 +6,8 @@
  */
 import { limitOption } from '../iterator/range.ts'
 import type { In, Out } from '../key/encoding.ts'
-import { booleanOption, optionalOptions } from '../util/own-option.ts'
-import { checkTarget, levelOption } from './arguments.ts'
+import { booleanOption } from '../util/own-option.ts'
+import { checkTarget, levelOption, rangeArgument } from './arguments.ts'
 import { ChainedBatch } from './chained-batch.ts'
 import { DatabaseIterator, SyncDatabaseIterator } from './database-iterator.ts'
 import type {
@@ -133,10 +133,10 @@ export class Database<K, V> implements AsyncDisposable {
     session.engine.batchSync(encoded, options && levelOption(options))
   }
 
-  /** Deletes the keys that are in the range now, all of them by default. Not atomic. */
+  /** Deletes the keys that are in the range now, all by default, and nothing written later. Not atomic. */
   clear<KE extends CallEncoding = undefined>(range?: ClearOptions<In<KE, K>, KE>): Promise<void> {
     return this.#session.call(async (session) => {
-      const options = optionalOptions(range, 'range')
+      const options = rangeArgument(range)
       const encoded = session.encodeRange(options)
       const reverse = booleanOption(options, 'reverse') ?? false
       const limit = limitOption(options)
@@ -338,7 +338,7 @@ export class Database<K, V> implements AsyncDisposable {
     range?: CompactOptions<In<KE, K>, KE>,
   ): Promise<void> {
     return this.#session.call(async (session) => {
-      const encoded = session.encodeRange(optionalOptions(range, 'range'))
+      const encoded = session.encodeRange(rangeArgument(range))
       if (encoded !== undefined) await session.engine.compact(encoded)
     })
   }

@@ -14,6 +14,7 @@ import { WORKER_SOURCE } from '../env/worker-source.ts'
 import { SedgeError } from '../errors.ts'
 import { kernelModule } from '../kernel/kernel.ts'
 import { Background } from './background.ts'
+import { clearKeys } from './clearing.ts'
 import type {
   Durability,
   Encoded,
@@ -30,6 +31,7 @@ import type {
 } from './engine-types.ts'
 import { type Opened, openStore } from './opening.ts'
 import type { ResolvedOptions } from './options.ts'
+import { assertFilesThere } from './presence.ts'
 import { Reader } from './reader.ts'
 import { readStats } from './stats.ts'
 import { asSedgeError, closedError, failedError, type Store } from './store.ts'
@@ -39,7 +41,6 @@ import { Writer } from './writer.ts'
 /** A memtable of more than this is flushed at close, so that the next open has little to replay. */
 const CLOSE_FLUSH_BYTES = 1024 * 1024
 const CLOSE_SEGMENTS_MAX = 8
-const CLEAR_BATCH = 1024
 
 export class Engine implements EngineLike {
   readonly #store: Store
@@ -171,19 +172,10 @@ export class Engine implements EngineLike {
       keys: 'binary',
       values: undefined,
     })
-    try {
-      let operations: Operation[] = []
-      for (let batch = cursor.next(); batch !== undefined; batch = cursor.next()) {
-        for (const key of batch.keys) operations.push({ kind: 'delete', key })
-        if (operations.length < CLEAR_BATCH) continue
-        await this.batch(operations, level)
-        operations = []
-        await new Promise<void>((resolve) => this.#store.env.defer(resolve))
-      }
-      await this.batch(operations, level)
-    } finally {
-      cursor.close()
+    const write = (operations: readonly Operation[]): Promise<void> => {
+      return this.batch(operations, level)
     }
+    await clearKeys({ store: this.#store, reader: this.#reader, write }, cursor)
   }
 
   async sync(): Promise<void> {
@@ -260,7 +252,7 @@ export class Engine implements EngineLike {
     this.#background.stop()
     this.#writer.finishFailed()
     if (this.#lock?.isHeld() === false) throw failedError(store.failWithoutLock())
-    store.assertLogThere()
+    assertFilesThere(store)
     try {
       await store.chain.syncAsync()
     } catch (error) {
@@ -281,7 +273,7 @@ export class Engine implements EngineLike {
     const store = this.#store
     this.#background.stop()
     await this.#writer.settle()
-    if (store.manifest !== undefined) store.assertLogThere()
+    if (store.manifest !== undefined) assertFilesThere(store)
     try {
       await store.chain.syncAsync()
     } catch (cause) {

@@ -80,6 +80,12 @@ export class Reader {
     return { value, sequence: foundSequence, timestamp: foundTimestamp }
   }
 
+  /** Whether the newest version of the key, if it is no tombstone, is newer than `sequence`. */
+  isNewer(key: Encoded, sequence: number): boolean {
+    const { kernel, view, sequence: newest } = this.#store
+    return view.find(kernel.scratchKey(key), newest) && view.foundSequence > sequence
+  }
+
   scan(options: ScanOptions): ScanCursor {
     this.#store.assertReadable()
     return new StoreCursor(this.#store, options, (value, form) => this.#large(value, form))

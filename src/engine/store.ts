@@ -4,12 +4,11 @@
  */
 import type { Environment } from '../env/environment.ts'
 import { ioError } from '../env/file-io.ts'
-import { corruption, SedgeError } from '../errors.ts'
+import { SedgeError } from '../errors.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { View } from '../kernel/view.ts'
 import type { LogChain } from '../log/log-chain.ts'
 import type { TableFiles } from '../table/table-files.ts'
-import { logFileName, valueFileName } from '../version/file-names.ts'
 import type { Manifest } from '../version/manifest.ts'
 import type { Version } from '../version/version.ts'
 import type { RecoveryReport, Stats, StoreEvent } from './engine-types.ts'
@@ -183,40 +182,22 @@ export class Store {
 
   /** The lock is not ours any more: no write is accepted. Returns the error. */
   failWithoutLock(): SedgeError {
-    const error = this.#isThere('directory', '')
+    const error = this.#isDirectoryThere()
       ? new SedgeError('LOCKED', 'another process has taken the store over')
       : directoryGone()
     return this.fail(error)
   }
 
-  /**
-   * Throws `FAILED`, and accepts no write any more, when the log has been taken away [DUR-15]. Throws `IO` when that cannot
-   * be known.
-   */
-  assertLogThere(): void {
-    if (!this.#isThere('directory', '')) throw failedError(this.fail(directoryGone()))
-    for (const { number, valueBytes } of this.chain.segments) {
-      this.#assertFile(logFileName(number))
-      if (valueBytes > 0) this.#assertFile(valueFileName(number))
-    }
-  }
-
-  #assertFile(name: string): void {
-    if (this.#isThere('file', name)) return
-    throw failedError(this.fail(corruption(name, undefined, 'the file has been removed')))
-  }
-
-  #isThere(kind: 'file' | 'directory', name: string): boolean {
-    const path = name === '' ? this.directory : `${this.directory}/${name}`
+  #isDirectoryThere(): boolean {
     try {
-      return this.env.fs.status(path)?.kind === kind
+      return this.env.fs.status(this.directory)?.kind === 'directory'
     } catch (error) {
-      throw ioError(error, 'cannot look at', path)
+      throw ioError(error, 'cannot look at', this.directory)
     }
   }
 }
 
-function directoryGone(): SedgeError {
+export function directoryGone(): SedgeError {
   return new SedgeError('IO', 'the directory of the store is gone')
 }
 

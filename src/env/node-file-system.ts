@@ -26,7 +26,7 @@ import {
 } from 'node:fs'
 import type { LockHolder } from '../errors.ts'
 import { findLockHolder, lockDirectory } from './directory-lock.ts'
-import { errorCode, systemError } from './file-io.ts'
+import { errorCode, parentPath, systemError } from './file-io.ts'
 import type { DirectoryLock, File, FileStatus, FileSystem } from './file-system.ts'
 
 // Windows has neither; there a name cannot be a FIFO, and links need a privilege.
@@ -39,6 +39,8 @@ const OPEN_FLAGS = {
   read: constants.O_RDONLY | O_NOFOLLOW | O_NONBLOCK,
   readwrite: constants.O_RDWR | O_NOFOLLOW | O_NONBLOCK,
 } as const
+
+const DIRECTORY = { recursive: true, mode: 0o700 } as const
 
 /** How a platform says that directories cannot be synced. */
 const NO_DIRECTORY_SYNC: readonly string[] = [
@@ -83,7 +85,21 @@ export class NodeFileSystem implements FileSystem {
   }
 
   makeDirectory(path: string): boolean {
-    return mkdirSync(path, { recursive: true, mode: 0o700 }) !== undefined
+    try {
+      return mkdirSync(path, DIRECTORY) !== undefined
+    } catch (error) {
+      // Node says so of a file system that is read-only, too: one directory alone tells the reason.
+      if (errorCode(error) !== 'ENOENT') throw error
+      mkdirSync(this.#outermostMissing(path), DIRECTORY.mode)
+      mkdirSync(path, DIRECTORY)
+      return true
+    }
+  }
+
+  #outermostMissing(path: string): string {
+    const parent = parentPath(path)
+    const isOutermost = parent === path || this.status(parent) !== undefined
+    return isOutermost ? path : this.#outermostMissing(parent)
   }
 
   list(path: string): string[] {

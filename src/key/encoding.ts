@@ -62,13 +62,16 @@ export type Encodable<E> = E extends 'json'
       : never
 
 /** What may go in where `T` comes out of a store: strings and bytes stand for each other. */
-export type Input<T> = [T] extends [string]
-  ? [string] extends [T]
-    ? string | Uint8Array
-    : T
-  : [T] extends [Uint8Array]
-    ? string | Uint8Array
-    : T
+export type Input<T> =
+  // Said apart, so that a `T` fits where it is still a parameter of the caller's function.
+  | T
+  | ([T] extends [string]
+      ? [string] extends [T]
+        ? string | Uint8Array
+        : never
+      : [T] extends [Uint8Array]
+        ? string | Uint8Array
+        : never)
 
 /** What comes out of a call that overrides the encoding by `E`; `undefined`: the store's own type `T`. */
 export type Out<E, T> = [E] extends [undefined] ? T : Decoded<E>

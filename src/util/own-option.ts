@@ -25,6 +25,26 @@ export function optionalOptions(options: unknown, argument = 'options'): object 
 
 const NONE: object = Object.freeze({})
 
+/**
+ * As `optionalOptions`, for calls that would do too much if they did not see an option: a name that is not among `names` is a
+ * `RangeError`, and anything but a plain object, whose options might not be its own properties, a `TypeError`.
+ */
+export function plainOptions(given: unknown, argument: string, names: readonly string[]): object {
+  const options = optionalOptions(given, argument)
+  if (!isPlain(options)) throw new TypeError(`${argument} must be a plain object`)
+  for (const name of Object.keys(options)) {
+    if (!names.includes(name)) throw new RangeError(`${argument} has no option named '${name}'`)
+  }
+  return options
+}
+
+/** An object of a literal, of this or another realm, or one without a prototype. */
+function isPlain(options: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(options)
+  if (prototype === null || prototype === Object.prototype) return true
+  return Object.hasOwn(prototype as object, 'isPrototypeOf')
+}
+
 /** A boolean option, or `undefined`. Throws `TypeError`. */
 export function booleanOption(options: object, name: string): boolean | undefined {
   const value = ownOption(options, name)

@@ -19,7 +19,7 @@ export const MARKER_BYTES = 48
 export const PAYLOAD_BYTES_MAX: number = 2 ** 30
 export const RECORD_KIND = { snapshot: 1, edit: 2 } as const
 
-const MANIFEST_MAGIC = encodeUtf8('SEDGEMAN')
+export const MANIFEST_MAGIC: Uint8Array = encodeUtf8('SEDGEMAN')
 const MARKER_MAGIC = encodeUtf8('SEDGECUR')
 const FORMAT_VERSION = 1
 const KNOWN_FEATURES = 0

@@ -7,7 +7,7 @@
 import { ioError, readFully, statusOf } from '../env/file-io.ts'
 import type { File, FileSystem } from '../env/file-system.ts'
 import { corruption, SedgeError } from '../errors.ts'
-import { equalBytes } from '../util/bytes.ts'
+import { encodeUtf8, equalBytes } from '../util/bytes.ts'
 import { manifestFileName, markerFileName, parseFileName } from './file-names.ts'
 import {
   decodeManifestHeader,
@@ -15,6 +15,7 @@ import {
   decodeRecordHeader,
   HEADER_BYTES,
   isPayload,
+  MANIFEST_MAGIC,
   MARKER_BYTES,
   type ManifestHeader,
   manifestIdentity,
@@ -27,6 +28,11 @@ import { VersionError } from './version.ts'
 import { decodeVersionEdit } from './version-edit.ts'
 
 const SCAN_BYTES = 65_536
+/** More than creation writes: a header, and a snapshot of no tables. */
+const UNFINISHED_BYTES_MAX = 128
+/** The marker of a store of another kind, and how its content begins: it names a manifest. */
+const FOREIGN_MARKER = 'CURRENT'
+const FOREIGN_MARKER_START = encodeUtf8('MANIFEST')
 /** How often recovery begins anew when markers change under it. */
 const ATTEMPTS_MAX = 16
 
@@ -166,6 +172,7 @@ function checkHoldsNoStore(fs: FileSystem, directory: string, markers: readonly 
   const newest = markers[0]
   const missing = newest ? markerFileName(newest.epoch, newest.number) : 'CURRENT'
   for (const name of listNames(fs, directory)) {
+    if (isForeign(fs, directory, name)) throw corruption(name, 0, 'this is no file of a store')
     const parsed = parseFileName(name)
     if (parsed === undefined) continue
     const { type } = parsed
@@ -174,6 +181,20 @@ function checkHoldsNoStore(fs: FileSystem, directory: string, markers: readonly 
       throw corruption(missing, undefined, `there is no valid marker, but there is ${name}`)
     }
   }
+}
+
+/**
+ * Whether a file can only be another program's: the marker of LevelDB and its kin, or a manifest that does not begin as ours do and
+ * is longer than one whose creation was interrupted, which may hold noise.
+ */
+function isForeign(fs: FileSystem, directory: string, name: string): boolean {
+  const isManifest = parseFileName(name)?.type === 'manifest'
+  if (!isManifest && name !== FOREIGN_MARKER) return false
+  const status = statusOf(fs, `${directory}/${name}`)
+  if (status?.kind !== 'file' || (isManifest && status.size <= UNFINISHED_BYTES_MAX)) return false
+  const magic = isManifest ? MANIFEST_MAGIC : FOREIGN_MARKER_START
+  const begins = equalBytes(readStart(fs, directory, name, magic.length), magic)
+  return isManifest ? !begins : begins
 }
 
 function hasContent(fs: FileSystem, directory: string, number: number): boolean {

@@ -1,9 +1,9 @@
 /** What a store leaves behind when it is closed in the middle of its background work. */
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, readdirSync, rmSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'chai'
-import { MemoryFileSystem, type OpenOptions, open } from '../../src/index.ts'
+import { type Database, MemoryFileSystem, type OpenOptions, open } from '../../src/index.ts'
 import { rejection } from '../support/faulty-store.ts'
 import { tempDirectory } from '../support/temp.ts'
 
@@ -30,17 +30,27 @@ async function closeBusy(
 }
 
 /** What somebody does to a store's files while it is open. */
-const LOSSES: Readonly<Record<string, (path: string) => void>> = {
+const LOSSES: Readonly<Record<string, (path: string, db: Database<string, string>) => void>> = {
   'the directory is removed': (path) => rmSync(path, { recursive: true }),
   'the directory is another': (path) => {
     rmSync(path, { recursive: true })
     mkdirSync(path)
   },
-  'the log is removed': (path) => rmSync(join(path, logOf(path))),
+  'the log is removed': (path) => rmSync(fileOf(path, /\.log$/)),
+  'the log is emptied': (path) => truncateSync(fileOf(path, /\.log$/), 0),
+  'the log is emptied and written on': (path, db) => {
+    truncateSync(fileOf(path, /\.log$/), 0)
+    db.putSync('behind the hole', 'v', { sync: true })
+  },
+  'the manifest is removed': (path) => rmSync(fileOf(path, /^MANIFEST/)),
+  'the manifest is cut short': (path) => truncateSync(fileOf(path, /^MANIFEST/), 40),
+  'the manifest is written to': (path) => appendFileSync(fileOf(path, /^MANIFEST/), 'x'),
+  'the marker is removed': (path) => rmSync(fileOf(path, /^CURRENT/)),
+  'the marker is emptied': (path) => truncateSync(fileOf(path, /^CURRENT/), 0),
 }
 
-function logOf(path: string): string {
-  return readdirSync(path).find((name) => name.endsWith('.log')) ?? ''
+function fileOf(path: string, pattern: RegExp): string {
+  return join(path, readdirSync(path).find((name) => pattern.test(name)) ?? '')
 }
 
 describe('engine/closing', () => {
@@ -50,7 +60,7 @@ describe('engine/closing', () => {
       const db = await open(path)
       await db.put('synced', 'v', { sync: true })
       await db.put('acknowledged', 'v')
-      lose(path)
+      lose(path, db)
       const error = await rejection(db.close())
       expect(error).to.have.property('code', 'FAILED')
       expect(error.cause).to.have.property('code').that.is.oneOf(['IO', 'LOCKED', 'CORRUPTION'])
@@ -63,6 +73,16 @@ describe('engine/closing', () => {
       await (again as { close?: () => Promise<void> }).close?.()
     })
   }
+
+  it('misses the end of the large values, too [DUR-15]', async () => {
+    const path = tempDirectory()
+    const db = await open(path)
+    await db.put('large', 'v'.repeat(100_000))
+    truncateSync(fileOf(path, /\.val$/), 50_000)
+    const error = await rejection(db.close())
+    expect(error).to.have.property('code', 'FAILED')
+    expect(error.cause).to.have.property('file', '000002.val')
+  })
 
   it('tells of a directory that vanished before the store has failed, too [DUR-15]', async () => {
     const path = join(tempDirectory(), 'store')

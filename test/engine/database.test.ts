@@ -278,6 +278,26 @@ describe('engine/database', () => {
     expect(db.stats().state).to.equal('open')
   })
 
+  it('neither clears nor compacts by a range that it does not understand [OPT-12]', async () => {
+    const { db, engine } = fakeDatabase()
+    const calls = [
+      (range: unknown) => db.clear(range as object),
+      (range: unknown) => db.compact(range as object),
+    ]
+    for (const call of calls) {
+      const unknown = await caught(() => call({ prefx: 'a' }))
+      expect(unknown).to.be.instanceOf(RangeError).with.property('message').that.contains('prefx')
+      for (const odd of [new Map([['prefix', 'a']]), new Uint8Array(2), 'a', Object.create({})]) {
+        expect(await caught(() => call(odd))).to.be.instanceOf(TypeError)
+      }
+    }
+    expect(engine.ranges).to.deep.equal([])
+    const bounds = { gt: 'a', gte: undefined, lt: undefined, lte: 'b', prefix: '', limit: 5 }
+    const others = { reverse: true, sync: false, keyEncoding: 'utf8', valueEncoding: 'json' }
+    for (const call of calls) await call({ ...bounds, ...others, snapshot: undefined })
+    expect(engine.ranges.length).to.equal(2)
+  })
+
   it('closes once, and is closed for every call from then on [API-21]', async () => {
     const { db, engine } = fakeDatabase()
     const batch = db.batch().put('k', 'v')

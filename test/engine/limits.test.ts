@@ -16,12 +16,16 @@ function puts(values: readonly Uint8Array[]): BatchOperation<string, Uint8Array>
   return values.map((value, i) => ({ type: 'put', key: `large ${i}`, value }))
 }
 
-/** Keeps nothing of the large values that it is given. */
+/** Keeps nothing of the large values that it is given but how long they are. */
 function forgetfulFileSystem(): FileSystem {
   const inner = new MemoryFileSystem()
+  let size = 0
   const forgetful = (file: File): File => ({
     read: (target, position) => file.read(target, position),
-    write: (source) => source.length,
+    write: (source, position) => {
+      size = Math.max(size, position + source.length)
+      return source.length
+    },
     sync: () => file.sync(),
     syncAsync: () => file.syncAsync(),
     truncate: () => undefined,
@@ -30,6 +34,7 @@ function forgetfulFileSystem(): FileSystem {
   })
   return {
     ...faultFileSystem(inner, () => undefined),
+    status: (path) => (path.endsWith('.val') ? { size, kind: 'file' } : inner.status(path)),
     open: (path, mode) => {
       const file = inner.open(path, mode)
       return path.endsWith('.val') ? forgetful(file) : file

@@ -244,6 +244,15 @@ describe('engine/opening', () => {
       await expectRefused(new Map([[table, bytesOf(files, table)]]), 'CORRUPTION')
     })
 
+    it('says why a store cannot be made where nothing can [ERR-1, ENV-6]', async () => {
+      const { fs, failWith } = await faultyStore()
+      failWith(failing(['makeDirectory'], 'EROFS'))
+      const error = await rejection(open('/new/store', storeOptions(fs)))
+      expect(error).to.include({ code: 'IO', message: 'cannot open store: EROFS' })
+      expect(error.cause).to.have.property('code', 'EROFS')
+      expect(fs.status('/new')).to.equal(undefined)
+    })
+
     it('refuses a table that is missing or of another length, naming it [REC-1, ERR-4]', async () => {
       const files = await closedStore()
       const table = fileLike(files, /\.sst$/)

@@ -371,7 +371,11 @@ describe('engine/repair', () => {
       [{ lock: () => Promise.reject(locked) }, 'LOCKED'],
       [{ lock: () => Promise.reject(systemError('EROFS', 'read-only')) }, 'IO'],
       [{ makeDirectory: () => expect.fail('nothing is made'), status: refuseTarget }, 'IO'],
+      [{ makeDirectory: refuse }, 'IO'],
     ]
+    function refuse(): never {
+      throw systemError('EROFS', 'read-only')
+    }
     function refuseTarget(path: string): FileStatus | undefined {
       if (path === TARGET) throw systemError('ERR_ACCESS_DENIED', 'no permission')
       return fs.status(path)

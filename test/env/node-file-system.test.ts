@@ -1,5 +1,13 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync } from 'node:fs'
+import fileSystem, {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
 import { NodeFileSystem } from '../../src/env/node-file-system.ts'
@@ -44,6 +52,34 @@ describe('env/node-file-system', () => {
     expect(statSync(`${root}/d`).mode & 0o777).to.equal(0o700)
     expect(statSync(`${root}/d/e`).mode & 0o777).to.equal(0o700)
     expect(statSync(`${root}/d/e/a`).mode & 0o777).to.equal(0o600)
+  })
+
+  it('says why a directory cannot be made, not that the one before it is missing [ENV-1]', () => {
+    const root = tempDirectory()
+    const { mkdirSync: real } = fileSystem
+    let made = ''
+    // What Node says of a file system that is read-only: the reason only for one directory at a time.
+    fileSystem.mkdirSync = ((path: string, options: unknown) => {
+      made = path
+      const isMany = typeof options === 'object'
+      throw Object.assign(new Error('refused'), { code: isMany ? 'ENOENT' : 'EROFS' })
+    }) as typeof real
+    syncBuiltinESMExports()
+    try {
+      expect(() => fs.makeDirectory(`${root}/a/b/c`))
+        .to.throw()
+        .with.property('code', 'EROFS')
+      expect(made).to.equal(`${root}/a`)
+    } finally {
+      fileSystem.mkdirSync = real
+      syncBuiltinESMExports()
+    }
+    expect(fs.makeDirectory(`${root}/a/b/c`)).to.equal(true)
+    expect(fs.makeDirectory(`${root}/a/b/c`)).to.equal(false)
+    symlinkSync('nowhere', `${root}/link`)
+    expect(() => fs.makeDirectory(`${root}/link/d`))
+      .to.throw()
+      .with.property('code', 'ENOENT')
   })
 
   it('creates nothing through a link [ENV-1]', () => {

@@ -81,3 +81,34 @@ export async function users(db: Database<Buffer, User>): Promise<void> {
   // @ts-expect-error bounds are keys
   db.iterator({ gt: 5 })
 }
+
+/** A value of the store's own type fits where that type is a parameter. */
+export async function generic<K, V>(db: Database<K, V>, key: K, value: V): Promise<void> {
+  await db.put(key, value)
+  db.putSync(key, value, { sync: true })
+  await db.batch([{ type: 'put', key, value }])
+  await db.batch().put(key, value).delete(key).write()
+  exactly<V | undefined>()(db.getSync(key))
+  db.keys({ gte: key }).seek(key)
+  await db.clear({ lt: key })
+}
+
+export function named<V>(db: Database<string, V>, value: V): Promise<void> {
+  return db.put('k', value)
+}
+
+export async function wrong<V>(
+  texts: Database<string, string>,
+  numbers: Database<string, number>,
+  values: Database<string, V>,
+): Promise<void> {
+  await numbers.put('a', 1)
+  // @ts-expect-error a bigint is neither string nor bytes
+  await texts.put('a', 1n)
+  // @ts-expect-error a string is no number
+  await numbers.put('a', '1')
+  // @ts-expect-error nobody knows that a V may be a number
+  await values.put('a', 1)
+  // @ts-expect-error keys are strings here
+  await values.put(1, {} as V)
+}

@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm'
 import { expect } from 'chai'
 import {
   booleanOption,
@@ -6,6 +7,7 @@ import {
   optionalOptions,
   optionsObject,
   ownOption,
+  plainOptions,
   wholeOption,
 } from '../../src/util/own-option.ts'
 
@@ -55,5 +57,24 @@ describe('util/own-option', () => {
     const run = (): void => {}
     expect(functionOption({ run }, 'run')).to.equal(run)
     expect(() => functionOption({ run: 'x' }, 'run')).to.throw(TypeError, /run/)
+  })
+
+  it('takes plain objects with known names only where it is asked to [OPT-12, OPT-3]', () => {
+    const names = ['limit', 'prefix']
+    const given = { limit: 1, prefix: undefined }
+    expect(plainOptions(given, 'range', names)).to.equal(given)
+    expect(plainOptions(runInNewContext('({ limit: 1 })'), 'range', names)).to.have.keys('limit')
+    const bare = Object.assign(Object.create(null), { limit: 2 })
+    expect(plainOptions(bare, 'range', names)).to.equal(bare)
+    expect(Object.keys(plainOptions(undefined, 'range', names))).to.deep.equal([])
+    for (const name of ['prefx', 'Limit', '__proto__']) {
+      const unknown = JSON.parse(`{"limit": 1, "${name}": 1}`)
+      expect(() => plainOptions(unknown, 'range', names)).to.throw(RangeError, name)
+    }
+    expect(() => plainOptions({ prefx: undefined }, 'range', names)).to.throw(RangeError, /prefx/)
+    const odd = [new Map(), new Set(), new Uint8Array(3), new Date(), Object.create(given)]
+    for (const one of [...odd, [], null, 'k', 1, new (class Range {})(), Promise.resolve()]) {
+      expect(() => plainOptions(one, 'range', names)).to.throw(TypeError, /range/)
+    }
   })
 })
