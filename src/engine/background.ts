@@ -7,6 +7,7 @@
  */
 import { type FlushJob, flushMemtable } from '../compaction/flush-job.ts'
 import type { Output } from '../compaction/table-output.ts'
+import { isOutOfHandles } from '../env/file-io.ts'
 import { SedgeError } from '../errors.ts'
 import type { LiveSegment } from '../log/log-chain.ts'
 import { logFileName, tableFileName, valueFileName } from '../version/file-names.ts'
@@ -170,7 +171,9 @@ export class Background implements FlushState {
     this.#store.flushFailure = reason
     this.#store.reportError(reason)
     this.#notify()
-    const wait = Math.min(RETRY_MS_LEAST * 2 ** flush.attempts++, RETRY_MS_MOST)
+    // Handles come back from one moment to the next, and until then writers are refused.
+    const most = isOutOfHandles(reason) ? RETRY_MS_LEAST : RETRY_MS_MOST
+    const wait = Math.min(RETRY_MS_LEAST * 2 ** flush.attempts++, most)
     flush.retryAt = this.#store.env.monotonic() + wait
     this.#store.env.delay(wait, () => {
       if (flush.retryAt !== undefined) flush.retryAt = 0
@@ -251,7 +254,8 @@ export class Background implements FlushState {
     this.#store.flushFailure = error
     if (isRetriable(error)) {
       this.#store.reportError(error)
-      this.#store.env.delay(RETRY_MS_MOST / 5, () => {
+      const wait = isOutOfHandles(error) ? RETRY_MS_LEAST : RETRY_MS_MOST / 5
+      this.#store.env.delay(wait, () => {
         if (!this.#isStopped) this.#store.guarded(() => this.#install())
       })
       return

@@ -2,7 +2,7 @@
  * Whether what an open store has written is still where it was put: asked at close, which would otherwise say that all is
  * well with a store that cannot be opened any more [DUR-15].
  *
- *   directory ─► log segments: there, long enough, begin as written ─► manifest, marker: there, as long as written
+ *   directory ─► log segments: there, as long as written, begin as written ─► manifest, marker: there, as long as written
  */
 import { ioError, readFully } from '../env/file-io.ts'
 import type { FileStatus } from '../env/file-system.ts'
@@ -29,18 +29,15 @@ export function assertFilesThere(store: Store): void {
   const { manifest } = store
   // Whoever has taken the store over has replaced them.
   if (manifest === undefined || manifest.isFenced()) return
-  // What a failed edit has left behind the last record is told of already.
-  const isExact = store.state !== 'failed'
-  assertFile(store, manifestFileName(manifest.number), manifest.length, isExact)
-  assertFile(store, markerFileName(manifest.epoch, manifest.number), MARKER_BYTES, true)
+  assertFile(store, manifestFileName(manifest.number), manifest.length)
+  assertFile(store, markerFileName(manifest.epoch, manifest.number), MARKER_BYTES)
 }
 
 function assertSegment(store: Store, segment: LiveSegment): void {
   const name = logFileName(segment.number)
-  assertFile(store, name, segment.length, false)
-  if (segment.valueBytes > 0) {
-    assertFile(store, valueFileName(segment.number), segment.valueBytes, false)
-  }
+  assertFile(store, name, segment.length)
+  const { valueBytes } = segment
+  if (valueBytes > 0) assertFile(store, valueFileName(segment.number), valueBytes)
   // A log that was emptied is as long as before once a frame is written behind the hole.
   if (segment.length < SEGMENT_HEADER_BYTES || store.kernel.trapped) return
   const found = startOf(store, name)
@@ -48,12 +45,13 @@ function assertSegment(store: Store, segment: LiveSegment): void {
   throw failed(store, corruption(name, 0, 'the file does not begin as it was written'))
 }
 
-function assertFile(store: Store, name: string, size: number, isExact: boolean): void {
+function assertFile(store: Store, name: string, size: number): void {
   const status = statusAt(store, `${store.directory}/${name}`)
   if (status?.kind !== 'file') {
     throw failed(store, corruption(name, undefined, 'the file has been removed'))
   }
-  if (status.size === size || (status.size > size && !isExact)) return
+  // A write that failed may have left something behind, and has been told of.
+  if (status.size === size || (status.size > size && store.state === 'failed')) return
   const sizes = { expected: size, actual: status.size }
   throw failed(store, corruption(name, undefined, 'the file is not as long as it was', sizes))
 }

@@ -1,5 +1,7 @@
 import { expect } from 'chai'
-import { open, type SedgeError } from '../../src/index.ts'
+import { Engine } from '../../src/engine/engine.ts'
+import { openWith } from '../../src/engine/open.ts'
+import { MemoryFileSystem, open, type SedgeError } from '../../src/index.ts'
 import { contentOfFiles, filesOf } from '../support/crashed-store.ts'
 import { flipBit, truncate } from '../support/damaged-store.ts'
 import { faultFileSystem } from '../support/fault-file-system.ts'
@@ -46,6 +48,37 @@ describe('engine/background', function () {
     expect((await readStore(store.db)).size).to.equal(60)
     await store.db.close()
   })
+
+  for (const [code, waits] of [
+    ['EMFILE', [100, 100, 100, 100]],
+    ['EIO', [100, 200, 400, 800]],
+  ] as const) {
+    it(`tries again after a flush that fails for ${code}, before long where handles have run out [DUR-12, ERR-6]`, async () => {
+      const fs = new MemoryFileSystem()
+      let isFailing = false
+      const isTable = (call: string, path: string): boolean =>
+        /create|rename/.test(call) && /tmp$/.test(path)
+      const faulty = faultFileSystem(fs, (call, path) => {
+        return isFailing && isTable(call, path) ? code : undefined
+      })
+      const delays: number[] = []
+      const delay = (ms: number, fn: () => void): { cancel: () => void } => {
+        if (ms >= 100) delays.push(ms)
+        const timer = setImmediate(fn)
+        return { cancel: () => clearImmediate(timer) }
+      }
+      const opening = openWith((path, resolved) => Engine.open(path, resolved, { delay }))
+      const db = await opening(STORE, { fs: faulty })
+      await db.put('a', '1')
+      isFailing = true
+      expect(await rejection(db.flush())).to.have.property('code', 'IO')
+      await until(() => delays.length >= waits.length)
+      isFailing = false
+      await until(() => db.stats().flushes > 0)
+      expect(delays.slice(0, waits.length)).to.deep.equal(waits)
+      await db.close()
+    })
+  }
 
   const failures: Readonly<Record<string, Parameters<typeof failing>>> = {
     'creating the table': [['open create'], 'EMFILE', /\.tmp$/],
