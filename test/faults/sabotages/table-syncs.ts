@@ -112,7 +112,7 @@ export const SYNC_SABOTAGES: readonly Sabotage[] = [
     id: 'S4',
     what: 'does not sync a new manifest',
     slice: 'crash images: manifest rotation',
-    complaint: /the snapshot is damaged/,
+    complaint: /the snapshot is damaged|the file ends within its header/,
     edits: [
       {
         file: 'src/version/manifest-files.ts',
