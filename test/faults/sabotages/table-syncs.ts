@@ -254,8 +254,8 @@ export const SYNC_SABOTAGES: readonly Sabotage[] = [
     edits: [
       {
         file: 'src/engine/engine.ts',
-        text: 'await this.batch(operations, level) } finally {',
-        by: "await this.batch(operations, 'none') } finally {",
+        text: 'return this.batch(operations, level) }',
+        by: "return this.batch(operations, level ? 'none' : 'none')\n}",
       },
     ],
   },
