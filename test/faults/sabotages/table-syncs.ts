@@ -167,7 +167,7 @@ export const SYNC_SABOTAGES: readonly Sabotage[] = [
     id: 'M8',
     what: 'syncs again after a failure and acknowledges',
     slice: 'I/O errors: lost syncs',
-    complaint: /nobody was told of sync/,
+    complaint: /nobody was told of sync|the header does not verify/,
     edits: [
       {
         file: 'src/engine/syncer.ts',
