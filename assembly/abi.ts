@@ -49,9 +49,10 @@ export const BLOCK_DATA: u32 = 0
 export const BLOCK_INDEX: u32 = 1
 export const BLOCK_FILTER: u32 = 2
 
-/** Ways of a lookup, to be added: it begins again; a small value is wanted behind the result words. */
+/** Ways of a lookup, to be added: it begins again; a small value is wanted behind the result words; every version is seen. */
 export const FIND_AGAIN: u32 = 1
 export const FIND_COPY: u32 = 2
+export const FIND_NEWEST: u32 = 4
 
 /** Values of up to so many bytes are copied by FIND_COPY. */
 export const COPY_BYTES_MAX: u32 = 1024

@@ -6,8 +6,10 @@
  */
 import { BLOCK_HEADER, Frame, TRAILER, groups, groupsBytes } from './frame'
 import { parse } from './block-parse'
+import { CARD_BYTES, cardCreate, cardFree, cardWasUsed } from './card'
 import { allocate, free } from './memory'
 import { lz4Decompress } from './lz4'
+import { shortcutBytes, shortcutFit, shortcutVoid } from './shortcut'
 import { xxh64 } from './xxh64'
 import {
   BLOCK_DATA,
@@ -22,11 +24,16 @@ import {
   UNKNOWN_FORMAT,
 } from './abi'
 
+/** The part of the budget that the shortcut may take. */
+const SHORTCUT_PART: u32 = 16
+
 let buckets: usize = 0
 let bucketMask: u32 = 0
 let frameCount: u32 = 0
 let hand: usize = 0
 let budget: u32 = 0
+/** Of all data blocks in memory. */
+let entries: u32 = 0
 let charged: u32 = 0
 let lookups: u32 = 0
 /** Number of the lookup under way, whose blocks are not evicted by its own reading; 0 when there is none. */
@@ -93,6 +100,13 @@ export function blockCacheHas(table: usize, offset: u64): bool {
 export function touch(frame: Frame): void {
   frame.used = 1
   frame.lookup = lookup
+  cacheHits += 1
+}
+
+/** A block that nothing else needs to know of was used. */
+// @ts-ignore: decorator
+@inline
+export function hit(): void {
   cacheHits += 1
 }
 
@@ -173,11 +187,18 @@ function insertFrame(f: usize): void {
   frameCount++
   charged += frame.charge
   if (frameCount > bucketMask) growBuckets()
+  if (frame.kind == BLOCK_DATA) {
+    entries += frame.count
+    shortcutFit(entries, budget / SHORTCUT_PART)
+  }
 }
 
 function removeFrame(f: usize): void {
   const frame = changetype<Frame>(f)
   clearSlots(frame)
+  shortcutVoid()
+  if (frame.kind == BLOCK_DATA) entries -= frame.count
+  cardFree(frame)
   const bucket = bucketOf(frame.table, frame.offset)
   let at = <usize>load<u32>(bucket)
   if (at == f) {
@@ -201,12 +222,12 @@ function removeFrame(f: usize): void {
 /** Evicts until `bytes` more fit the budget or everything left is pinned. Two rounds of the clock at most. */
 function makeRoom(bytes: u32): void {
   let steps = frameCount * 2
-  while (charged + bytes > budget && steps > 0 && hand != 0) {
+  while (charged + shortcutBytes() + bytes > budget && steps > 0 && hand != 0) {
     const f = hand
     const frame = changetype<Frame>(f)
     hand = frame.clockNext
     if (frame.pins == 0 && (lookup == 0 || frame.lookup != lookup)) {
-      if (frame.used == 0) removeFrame(f)
+      if (!cardWasUsed(frame) && frame.used == 0) removeFrame(f)
       else frame.used = 0
     }
     steps--
@@ -336,6 +357,7 @@ function enter(
       return status
     }
   }
+  if (kind == BLOCK_DATA) cardCreate(frame)
   insertFrame(f)
   installed = f
   return OK
@@ -346,7 +368,7 @@ function frameBytes(kind: u32, stride: u32, count: u32, bytes: u32): u32 {
   const fixed = (offsetof<Frame>() as u32) + bytes + 16
   if (kind == BLOCK_FILTER) return fixed
   const directory = (groupsBytes(count) as u32) + (count << 3)
-  return fixed + directory + (kind == BLOCK_INDEX ? (count * stride) << 2 : 0)
+  return fixed + directory + (kind == BLOCK_INDEX ? (count * stride) << 2 : CARD_BYTES)
 }
 
 /** Places the parts of a frame as frame.ts shows. */

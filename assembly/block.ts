@@ -8,6 +8,7 @@ import { compareBytes, copyBytes, head64 } from './bytes'
 import { Frame, offsetAt } from './frame'
 
 /** The entry read last by `readEntry`. */
+export let entryStart: usize = 0
 export let entryKind: u32 = 0
 export let entrySuffix: usize = 0
 export let entrySuffixBytes: u32 = 0
@@ -35,14 +36,22 @@ function next(): u64 {
 }
 
 /** Decodes entry `i`. Requires i < count. */
+// @ts-ignore: decorator
+@inline
 export function readEntry(frame: Frame, i: u32): void {
   const start = frame.content + load<u32>(offsetAt(frame, i))
+  readEntryAt(start, frame.baseSequence, frame.baseTimestamp)
+}
+
+/** Decodes the entry that begins at `start`, of a block with these bases. */
+export function readEntryAt(start: usize, baseSequence: u64, baseTimestamp: i64): void {
+  entryStart = start
   entryKind = load<u8>(start)
   cursor = start + 1
   entrySuffixBytes = next() as u32
   entryValueBytes = next() as u32
-  entrySequence = frame.baseSequence + next()
-  entryTimestamp = frame.baseTimestamp + (next() as i64)
+  entrySequence = baseSequence + next()
+  entryTimestamp = baseTimestamp + (next() as i64)
   entrySuffix = cursor
   entryValue = cursor + entrySuffixBytes
 }

@@ -48,6 +48,8 @@ export class Frame {
   /** Bytes charged to the budget. */
   charge: u32
   pins: u32
+  /** Of a data block, 0 if it has none. */
+  card: u32
   hashNext: usize
   clockNext: usize
   clockPrevious: usize

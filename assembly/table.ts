@@ -42,9 +42,6 @@ import { findEntry } from './block-tags'
 /** Greater than any sequence: seeks to the first version of a key. */
 export const SEQUENCE_MAX: u64 = 1 << 53
 
-/** A table where so many lookups in a row found their key is asked without its filter, if no block has to be read for that. */
-const LIKELY: u32 = 4
-
 @unmanaged
 export class Table {
   number: f64
@@ -60,8 +57,6 @@ export class Table {
   smallestBytes: u32
   largest: usize
   largestBytes: u32
-  /** Lookups in a row that found their key here, up to LIKELY. */
-  foundInRow: u32
 }
 
 export let filterChecks: f64 = 0
@@ -189,6 +184,8 @@ function missingTop(t: Table, address: usize): i32 {
 
 /** The block found last by `handle`. */
 export let found: usize = 0
+/** The block of the entry found last by `tableFind`. */
+export let tableFrame: usize = 0
 
 /**
  * The block that entry `i` of an index block points to: `at` 0 for its first handle, 12 for its second. Two entries that
@@ -245,26 +242,6 @@ export function tableCovers(address: usize, key: usize, keyBytes: u32): bool {
 }
 
 /**
- * `tableFind` in the first block that may hold the key, of entry `p` of the top index, by slots alone: the tags in that block
- * tell as much as the filter. False also when the key is not there, or may be elsewhere.
- */
-function findResident(top: Frame, p: u32, key: usize, keyBytes: u32, sequence: u64): bool {
-  const partitionAt = <usize>load<u32>(slotOf(top, p, 0))
-  if (partitionAt == 0) return false
-  const partition = changetype<Frame>(partitionAt)
-  if (partition.kind != BLOCK_INDEX) return false
-  const i = lowerBound(partition, key, keyBytes, SEQUENCE_MAX)
-  if (i == partition.count) return false
-  const blockAt = <usize>load<u32>(slotOf(partition, i, 0))
-  if (blockAt == 0) return false
-  const block = changetype<Frame>(blockAt)
-  if (block.kind != BLOCK_DATA || !findEntry(block, key, keyBytes, sequence)) return false
-  touch(partition)
-  touch(block)
-  return true
-}
-
-/**
  * The newest entry of the key with a sequence of at most `sequence`: OK and the entry in block.ts's variables, NOT_FOUND,
  * or what is needed to go on.
  */
@@ -281,7 +258,6 @@ export function tableFind(
   const top = changetype<Frame>(t.top)
   let p = lowerBound(top, key, keyBytes, SEQUENCE_MAX)
   if (p == top.count) return NOT_FOUND
-  if (t.foundInRow == LIKELY && findResident(top, p, key, keyBytes, sequence)) return OK
   readEntry(top, p)
   const filtered = hasFilter()
   if (filtered) {
@@ -291,7 +267,6 @@ export function tableFind(
     filterChecks += 1
     if (!bloomFilterMayContain(filter.content, filter.contentBytes >> 6, t.probes, hash)) {
       filterNegatives += 1
-      t.foundInRow = 0
       return NOT_FOUND
     }
   }
@@ -305,10 +280,9 @@ export function tableFind(
       status = handle(address, partition, i, 0, BLOCK_DATA)
       if (status != OK) return status
       if (findEntry(changetype<Frame>(found), key, keyBytes, sequence)) {
-        if (t.foundInRow < LIKELY) t.foundInRow++
+        tableFrame = found
         return OK
       }
-      t.foundInRow = 0
       readEntry(partition, i)
       if (compareEntryKey(partition, key, keyBytes) == 0) continue
       if (filtered) filterFalsePositives += 1

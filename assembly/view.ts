@@ -13,6 +13,7 @@ import {
   COPY_BYTES_MAX,
   FIND_AGAIN,
   FIND_COPY,
+  FIND_NEWEST,
   KIND_DELETE,
   NOT_FOUND,
   NO_MEMORY,
@@ -37,10 +38,15 @@ import {
   recordValue,
   recordValueBytes,
 } from './memtable'
-import { lookupAgain, lookupBegin } from './block-cache'
-import { Table, countFilters, tableCovers, tableFind } from './table'
+import { hit, lookupAgain, lookupBegin } from './block-cache'
+import { Card } from './card'
+import { Frame } from './frame'
+import { shortcutFind, shortcutPut, shortcutVoid } from './shortcut'
+import { Table, countFilters, tableCovers, tableFind, tableFrame } from './table'
 
 const LEVELS_MAX: u32 = 16
+/** After so many lookups in a row that found their key in tables the next one is likely to find its own. */
+const LIKELY: u32 = 4
 
 let memtables: usize = 0
 let memtableCount: u32 = 0
@@ -53,6 +59,8 @@ let levelNow: u32 = 0
 /** The deepest level that has tables, and one. */
 let levelCount: u32 = 0
 let hashSeed: u64 = 0
+/** Of the list of tables: the shortcut holds while it is the same. */
+let fingerprint: u64 = 0
 /** The value found last. */
 let foundValue: usize = 0
 let foundBytes: u32 = 0
@@ -98,6 +106,9 @@ export function viewTable(address: usize, level: u32): void {
 
 export function viewEnd(): void {
   while (levelNow < LEVELS_MAX) store<u32>(levelStarts + ((<usize>++levelNow) << 2), tableCount)
+  const now = xxh64(tables, tableCount << 2, xxh64(levelStarts, 17 * 4, 0))
+  if (now != fingerprint) shortcutVoid()
+  fingerprint = now
 }
 
 // @ts-ignore: decorator
@@ -147,18 +158,38 @@ function find(key: usize, keyBytes: u32, at: u64, ways: u32): i32 {
   const again = ways & FIND_AGAIN
   if (again == 0) lookupBegin()
   else lookupAgain()
+  const near = foundInRow == LIKELY ? shortcutFind(key, keyBytes, hash, at) : 0
+  if (near != 0) {
+    hit()
+    return foundEntry(changetype<Card>(near).table)
+  }
   countFilters(again)
+  const status = findInTables(key, keyBytes, hash, at)
+  if (status != OK) {
+    if (status == NOT_FOUND) foundInRow = 0
+    return status
+  }
+  if (foundInRow < LIKELY) foundInRow++
+  if ((ways & FIND_NEWEST) != 0) shortcutPut(hash, changetype<Frame>(tableFrame))
+  return foundEntry(foundTable)
+}
+
+let foundTable: usize = 0
+/** Lookups in a row that found their key in tables, up to LIKELY. */
+let foundInRow: u32 = 0
+
+function findInTables(key: usize, keyBytes: u32, hash: u64, at: u64): i32 {
   for (let i: u32 = 0, n = viewLevelCount(0); i < n; i++) {
-    const table = <usize>load<u32>(tables + ((<usize>i) << 2))
-    if (!tableCovers(table, key, keyBytes)) continue
-    const status = tableFind(table, key, keyBytes, hash, at)
-    if (status != NOT_FOUND) return status == OK ? foundEntry(table) : status
+    foundTable = <usize>load<u32>(tables + ((<usize>i) << 2))
+    if (!tableCovers(foundTable, key, keyBytes)) continue
+    const status = tableFind(foundTable, key, keyBytes, hash, at)
+    if (status != NOT_FOUND) return status
   }
   for (let level: u32 = 1; level < levelCount; level++) {
-    const table = tableFor(level, key, keyBytes)
-    if (table == 0) continue
-    const status = tableFind(table, key, keyBytes, hash, at)
-    if (status != NOT_FOUND) return status == OK ? foundEntry(table) : status
+    foundTable = tableFor(level, key, keyBytes)
+    if (foundTable == 0) continue
+    const status = tableFind(foundTable, key, keyBytes, hash, at)
+    if (status != NOT_FOUND) return status
   }
   return NOT_FOUND
 }

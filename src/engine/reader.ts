@@ -98,7 +98,8 @@ export class Reader {
     const bytes = store.kernel.scratchKey(key)
     if (bytes > KEY_BYTES_MAX) throw keyLimit()
     store.gets++
-    return store.view.find(bytes, sequence ?? store.sequence, ways)
+    if (sequence !== undefined) return store.view.find(bytes, sequence, ways)
+    return store.view.find(bytes, store.sequence, ways | Find.NEWEST)
   }
 
   #large(value: ChunkedValue, form: ResultForm): string | Uint8Array {

@@ -151,7 +151,7 @@ export const Status = {
 } as const
 
 /** Ways of a lookup, to be added; the numbers are those of `assembly/abi.ts`. */
-export const Find = { AGAIN: 1, COPY: 2 } as const
+export const Find = { AGAIN: 1, COPY: 2, NEWEST: 4 } as const
 
 /** Values of up to so many bytes are copied behind the result words when `Find.COPY` asks for it. */
 export const COPY_BYTES_MAX = 1024

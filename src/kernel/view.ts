@@ -61,8 +61,8 @@ export class View {
 
   /**
    * Finds the newest version of the key, `keyBytes` bytes at the start of the scratch, that `sequence` sees. True: the
-   * `found…` getters describe it until the next call of the kernel. With `Find.COPY` as `ways` `foundCopy` may
-   * be asked for.
+   * `found…` getters describe it until the next call of the kernel. With `Find.COPY` among the `ways`
+   * `foundCopy` may be asked for; `Find.NEWEST` says that `sequence` sees everything.
    */
   find(keyBytes: number, sequence: number, ways = 0): boolean {
     const { exports } = this.#kernel

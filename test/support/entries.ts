@@ -60,9 +60,10 @@ export function look(
   view: View,
   key: Uint8Array,
   sequence: number,
+  ways = 0,
 ): Entry | undefined {
   const keyBytes = kernel.scratchKey(key)
-  if (!view.find(keyBytes, sequence, Find.COPY)) return undefined
+  if (!view.find(keyBytes, sequence, Find.COPY | ways)) return undefined
   const { foundKind: kind, foundSequence, foundTimestamp: timestamp } = view
   const value = kernel.memory.copy(view.foundAt, view.foundBytes)
   if (!equalBytes(view.foundCopy, value)) throw new Error('the copy is of something else')

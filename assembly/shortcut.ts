@@ -1,0 +1,104 @@
+/**
+ * The shortcut: where the newest versions of keys lie, by the hash of the key. A lookup goes from here to its entry and needs
+ * no index on the way.
+ *
+ *   set    | slot u64 × 4 |
+ *   slot   | entry u32 | number of the block's card, 20 bits | tag, the highest 12 bits of the hash |        0: empty
+ *
+ * Entry and card can be waited for at the same time, as neither leads to the other.
+ *
+ * What it says holds while the tables of the view and the blocks in memory stay. When one of them goes all is void, and it is
+ * emptied when enough lookups have come since to be worth that: a cache that evicts all the time has no shortcut.
+ */
+import { equalBytes } from './bytes'
+import { allocate, free } from './memory'
+import { entrySequence, entryStart, entrySuffix, entrySuffixBytes, readEntryAt } from './block'
+import { Card, cardAt, cardPrefix } from './card'
+import { Frame } from './frame'
+
+const SET_SHIFT: u32 = 5
+const SLOT_SHIFT: u32 = 3
+const SET_SLOTS: usize = 4
+const SETS_FIRST: u32 = 8
+const CARD_SHIFT: u64 = 32
+const CARD_MASK: u64 = 0xfffff
+const TAG_SHIFT: u64 = 52
+
+let slots: usize = 0
+let setMask: u32 = 0
+let isVoid: bool = true
+/** Lookups since the shortcut became void. */
+let waited: u32 = 0
+
+/** Bytes of memory that it takes. */
+// @ts-ignore: decorator
+@inline
+export function shortcutBytes(): u32 {
+  return slots == 0 ? 0 : (setMask + 1) << SET_SHIFT
+}
+
+/** A block or a table goes, or another table comes. */
+// @ts-ignore: decorator
+@inline
+export function shortcutVoid(): void {
+  isVoid = true
+  waited = 0
+}
+
+/** Makes it larger, as far as `bytesMax` allows, so that so many entries in memory fill two of three slots at most. May grow. */
+export function shortcutFit(entries: u32, bytesMax: u32): void {
+  const bytes = shortcutBytes()
+  if (slots != 0 && entries + (entries >> 1) <= bytes >> SLOT_SHIFT) return
+  const sets = slots == 0 ? SETS_FIRST : (setMask + 1) << 1
+  if (sets << SET_SHIFT > bytesMax) return
+  free(slots)
+  shortcutVoid()
+  slots = allocate(sets << SET_SHIFT)
+  setMask = sets - 1
+}
+
+// @ts-ignore: decorator
+@inline
+function setOf(hash: u64): usize {
+  return slots + ((<usize>(hash as u32 & setMask)) << SET_SHIFT)
+}
+
+/** The card of the block with the newest version of the key that tables have, if it is known here and `sequence` sees it: that entry is read. Else 0. */
+export function shortcutFind(key: usize, keyBytes: u32, hash: u64, sequence: u64): usize {
+  if (isVoid) return 0
+  const set = setOf(hash)
+  for (let i: usize = 0; i < SET_SLOTS; i++) {
+    const slot = load<u64>(set + (i << SLOT_SHIFT))
+    if ((slot ^ hash) >> TAG_SHIFT != 0 || slot == 0) continue
+    const card = cardAt(<u32>((slot >> CARD_SHIFT) & CARD_MASK))
+    const shared = card.prefixBytes
+    if (keyBytes < shared || !equalBytes(cardPrefix(card), key, shared)) continue
+    readEntryAt(<usize>(slot as u32), card.baseSequence, card.baseTimestamp)
+    if (entrySuffixBytes != keyBytes - shared || entrySequence > sequence) continue
+    if (!equalBytes(entrySuffix, key + shared, entrySuffixBytes)) continue
+    card.used = 1
+    return changetype<usize>(card)
+  }
+  return 0
+}
+
+/** Remembers the entry read last, in `frame`, as the newest version of its key that tables have. */
+export function shortcutPut(hash: u64, frame: Frame): void {
+  if (slots == 0 || frame.card == 0) return
+  if (isVoid) {
+    if (++waited <= setMask >> 1) return
+    memory.fill(slots, 0, shortcutBytes())
+    isVoid = false
+  }
+  const set = setOf(hash)
+  // In a full set the place goes by bits of the hash that are good for nothing else.
+  let at = set + (((<usize>(hash >> 33)) & (SET_SLOTS - 1)) << SLOT_SHIFT)
+  for (let i: usize = 0; i < SET_SLOTS; i++) {
+    const slot = set + (i << SLOT_SHIFT)
+    if (load<u64>(slot) != 0) continue
+    at = slot
+    break
+  }
+  const tag = hash >> TAG_SHIFT
+  store<u64>(at, (tag << TAG_SHIFT) | ((<u64>frame.card) << CARD_SHIFT) | <u64>entryStart)
+}
