@@ -137,6 +137,16 @@ export function swapBytes32(x: u32): u32 {
   return rotl(x & 0xff00ff00, 8) | rotl(x & 0x00ff00ff, 24)
 }
 
+/** True if all bytes are below 128. */
+export function isAscii(p: usize, n: u32): bool {
+  let at: usize = 0
+  for (; at + 16 <= <usize>n; at += 16) {
+    if (i8x16.bitmask(v128.load(p + at)) != 0) return false
+  }
+  for (; at < <usize>n; at++) if (load<u8>(p + at) > 127) return false
+  return true
+}
+
 /** Whether 16 bytes can be the length and offset of a value in chunks: numbers below 2^48 [LOG-6, TBL-9]. */
 // @ts-ignore: decorator
 @inline

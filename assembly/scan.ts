@@ -1,14 +1,16 @@
 /**
- * Scans: one call seeks every source of the view at the last key and fills an output region with the entries that a
+ * Scans: one call seeks every source of the view at the last key and fills three columns with the entries that a
  * sequence sees. Between calls nothing is kept, so the store may change under a scan at will.
  *
- *   output  | key bytes u32 | value bytes u32 | kind u32 | where u32 | key | value | pad to 4 |  …
+ *   rows    | key bytes u32 | value bytes u32 | kind u32 | where u32 | …
+ *   keys    | key | key | …
+ *   values  | value | value | …
  *
  * `where` names the memtable or table of a value in chunks (kind 3), with bit 0 set for a memtable. Call protocol:
  * scanBegin (scanFill)+ scanEnd: scanFill is called again after what it needed was installed.
  */
-import { compareBytes, copyBytes } from './bytes'
-import { enlarge, free, reallocate } from './memory'
+import { compareBytes, copyBytes, isAscii } from './bytes'
+import { enlarge, reallocate } from './memory'
 import {
   DONE,
   KIND_CHUNKS,
@@ -17,10 +19,14 @@ import {
   NO_MEMORY,
   OK,
   RESULT_ADDRESS,
-  RESULT_BYTES,
   RESULT_COUNT,
+  RESULT_EXTRA_1,
+  RESULT_EXTRA_2,
+  RESULT_EXTRA_3,
+  RESULT_EXTRA_4,
   RESULT_KEY_ADDRESS,
   RESULT_KEY_BYTES,
+  RESULT_KIND,
   setResult,
 } from './abi'
 import { cursorCreateLevel, cursorCreateRun, cursorSource } from './cursor'
@@ -48,7 +54,7 @@ import {
   viewMemtableCount,
 } from './view'
 
-const ENTRY_HEADER: u32 = 16
+const ROW: u32 = 16
 /** Entries looked at in one call, so that a desert of tombstones does not hold the thread. */
 const STEPS_MAX: u32 = 16384
 
@@ -58,6 +64,8 @@ export const SCAN_HAS_START: u32 = 4
 export const SCAN_START_INCLUSIVE: u32 = 8
 export const SCAN_HAS_END: u32 = 16
 export const SCAN_END_INCLUSIVE: u32 = 32
+/** Values are wanted as text: say whether they are ASCII. */
+export const SCAN_VALUE_TEXT: u32 = 64
 
 let merge: usize = 0
 let flags: u32 = 0
@@ -66,31 +74,37 @@ let visible: u64 = 0
 let bounds: usize = 0
 let startBytes: u32 = 0
 let endBytes: u32 = 0
-let output: usize = 0
-let outputBytes: u32 = 0
-let outputCount: u32 = 0
+let rows: usize = 0
+let keys: usize = 0
+let keysBytes: u32 = 0
+let values: usize = 0
+let valuesBytes: u32 = 0
+/** Rows so far. */
+let count: u32 = 0
 let entriesMax: u32 = 0
 let bytesMax: u32 = 0
-/** The user key met last. */
-let lastKey: usize = 0
+/** The user key met last: where it is in `keys`, behind the others unless it is one of them. */
+let lastKey: u32 = 0
 let lastKeyBytes: u32 = 0
 let hasKey: bool = false
 /** Forwards: the version of `lastKey` that the sequence sees has been met. */
 let decided: bool = false
-/** Backwards: the newest visible version so far of `lastKey` stands at the end of the output, not counted yet. */
+/** Backwards: the newest visible version so far of `lastKey` stands behind the rows and values, not counted yet. */
+let hasCandidate: bool = false
+/** Bytes of its value. */
 let candidateBytes: u32 = 0
-/** Bytes of the values in chunks that the output refers to: the caller reads them all at once. */
+/** Bytes of the values in chunks that the rows refer to: the caller reads them all at once. */
 let chunkedBytes: u64 = 0
 /** The candidate's share of them. */
 let candidateChunked: u64 = 0
 
 /**
  * Begins a fill of at most `entries` entries and about `bytes` bytes, at least one entry. The start key (where the scan begins,
- * in its direction) and the end key lie one after the other at `keys`. May grow.
+ * in its direction) and the end key lie one after the other at `boundKeys`. May grow.
  */
 export function scanBegin(
   scanFlags: u32,
-  keys: usize,
+  boundKeys: usize,
   scanStartBytes: u32,
   scanEndBytes: u32,
   sequence: f64,
@@ -105,16 +119,16 @@ export function scanBegin(
   endBytes = scanEndBytes
   entriesMax = entries
   bytesMax = bytes
-  outputBytes = 0
-  outputCount = 0
-  lastKeyBytes = 0
+  keysBytes = 0
+  valuesBytes = 0
+  count = 0
   hasKey = false
-  candidateBytes = 0
+  hasCandidate = false
   chunkedBytes = 0
   const room = reallocate(bounds, 0, scanStartBytes + scanEndBytes + 1)
   if (room == 0) return NO_MEMORY
   bounds = room
-  memory.copy(bounds, keys, scanStartBytes + scanEndBytes)
+  memory.copy(bounds, boundKeys, scanStartBytes + scanEndBytes)
   merge = mergeCreate(flags & SCAN_REVERSE)
   if (merge == 0) return NO_MEMORY
   const status = addSources(changetype<Merge>(merge))
@@ -168,8 +182,9 @@ function position(m: Merge): void {
 
 /**
  * Fills on. DONE: the range is exhausted; MORE: a limit was reached and the scan goes on, exclusively, at the key in
- * RESULT_KEY_ADDRESS / RESULT_KEY_BYTES; else what is needed first. RESULT_ADDRESS, RESULT_BYTES and RESULT_COUNT describe
- * the output, which holds until the next call. May grow.
+ * RESULT_KEY_ADDRESS / RESULT_KEY_BYTES; else what is needed first. RESULT_COUNT, and RESULT_ADDRESS of the rows, RESULT_EXTRA_1
+ * and _2, RESULT_EXTRA_3 and _4: address and bytes of the keys and of the values. RESULT_KIND: 1 when the keys are ASCII, and 2
+ * when the values are. All of it holds until the next call. May grow.
  */
 export function scanFill(): i32 {
   const m = changetype<Merge>(merge)
@@ -179,12 +194,12 @@ export function scanFill(): i32 {
     const current = mergeCurrent(m)
     if (current == 0) return finish(DONE)
     const c = changetype<Cursor>(current)
-    const order = hasKey ? compareBytes(c.key, c.keyBytes, lastKey, lastKeyBytes) : 1
+    const order = hasKey ? compareBytes(c.key, c.keyBytes, keys + lastKey, lastKeyBytes) : 1
     if (order != 0) {
       // A block whose keys are not where its index says, which no checksum can tell.
       if (hasKey && reverse != (order < 0)) return corrupt(c.source, 0)
       // The key before this one has been passed whole, so here the scan may stop.
-      if (candidateBytes != 0) commitCandidate()
+      if (hasCandidate) commitCandidate()
       if (isFull() || (steps >= STEPS_MAX && hasKey)) return finish(MORE)
       if (isBeyond(c)) return finish(DONE)
       if (!rememberKey(c)) return NO_MEMORY
@@ -201,18 +216,25 @@ export function scanFill(): i32 {
 }
 
 function finish(status: i32): i32 {
-  if (candidateBytes != 0) commitCandidate()
-  setResult(RESULT_ADDRESS, output as f64)
-  setResult(RESULT_BYTES, <f64>outputBytes)
-  setResult(RESULT_COUNT, <f64>outputCount)
-  setResult(RESULT_KEY_ADDRESS, lastKey as f64)
+  if (hasCandidate) commitCandidate()
+  const textKeys = u32(isAscii(keys, keysBytes))
+  const textValues = (flags & SCAN_VALUE_TEXT) != 0 && isAscii(values, valuesBytes) ? 2 : 0
+  setResult(RESULT_COUNT, <f64>count)
+  setResult(RESULT_ADDRESS, rows as f64)
+  setResult(RESULT_EXTRA_1, keys as f64)
+  setResult(RESULT_EXTRA_2, <f64>keysBytes)
+  setResult(RESULT_EXTRA_3, values as f64)
+  setResult(RESULT_EXTRA_4, <f64>valuesBytes)
+  setResult(RESULT_KIND, <f64>(textKeys | textValues))
+  setResult(RESULT_KEY_ADDRESS, (keys + lastKey) as f64)
   setResult(RESULT_KEY_BYTES, <f64>lastKeyBytes)
   return status
 }
 
 function isFull(): bool {
-  if (outputCount == 0) return false
-  return outputCount >= entriesMax || <u64>outputBytes + chunkedBytes >= <u64>bytesMax
+  if (count == 0) return false
+  if (count >= entriesMax) return true
+  return <u64>(count * ROW) + keysBytes + valuesBytes + chunkedBytes >= <u64>bytesMax
 }
 
 function isBeyond(c: Cursor): bool {
@@ -223,56 +245,47 @@ function isBeyond(c: Cursor): bool {
 }
 
 function rememberKey(c: Cursor): bool {
-  const room = reallocate(lastKey, 0, c.keyBytes)
+  const room = enlarge(keys, keysBytes, keysBytes + c.keyBytes)
   if (room == 0) return false
-  lastKey = room
-  copyBytes(lastKey, c.key, c.keyBytes)
+  keys = room
+  lastKey = keysBytes
   lastKeyBytes = c.keyBytes
+  copyBytes(keys + lastKey, c.key, c.keyBytes)
   hasKey = true
   decided = false
   return true
 }
 
+/** The candidate becomes a row; its key is the one met last. */
 function commitCandidate(): void {
-  outputBytes += candidateBytes
+  keysBytes = lastKey + lastKeyBytes
+  valuesBytes += candidateBytes
   chunkedBytes += candidateChunked
-  outputCount++
-  candidateBytes = 0
+  count++
+  hasCandidate = false
 }
 
-/** Writes a visible version behind the output; forwards it counts at once, backwards a newer one may replace it. */
+/** Writes a visible version behind the others; forwards it counts at once, backwards a newer one may replace it. */
 function take(c: Cursor, reverse: bool): bool {
-  if (c.kind == KIND_DELETE) {
-    candidateBytes = 0
-    return true
-  }
+  hasCandidate = c.kind != KIND_DELETE
+  if (!hasCandidate) return true
   const valueBytes = (flags & SCAN_VALUES) != 0 ? c.valueBytes : 0
-  const bytes = (ENTRY_HEADER + c.keyBytes + valueBytes + 3) & ~3
-  const room = enlarge(output, outputBytes, outputBytes + bytes)
+  const roomForRow = enlarge(rows, count * ROW, (count + 1) * ROW)
+  if (roomForRow == 0) return false
+  rows = roomForRow
+  const room = enlarge(values, valuesBytes, valuesBytes + valueBytes)
   if (room == 0) return false
-  output = room
-  const at = output + outputBytes
-  store<u32>(at + bytes - 4, 0)
-  store<u32>(at, c.keyBytes)
-  store<u32>(at, valueBytes, 4)
-  store<u32>(at, c.kind, 8)
-  store<u32>(at, c.kind == KIND_CHUNKS ? cursorSource(c) : 0, 12)
-  copyBytes(at + ENTRY_HEADER, c.key, c.keyBytes)
-  copyBytes(at + ENTRY_HEADER + c.keyBytes, c.value, valueBytes)
-  candidateBytes = bytes
+  values = room
+  const row = rows + (<usize>(count * ROW))
+  store<u32>(row, c.keyBytes)
+  store<u32>(row, valueBytes, 4)
+  store<u32>(row, c.kind, 8)
+  store<u32>(row, c.kind == KIND_CHUNKS ? cursorSource(c) : 0, 12)
+  copyBytes(values + valuesBytes, c.value, valueBytes)
+  candidateBytes = valueBytes
   // Its length lies at the start of the reference.
   const isNamed = valueBytes != 0 && c.kind == KIND_CHUNKS
   candidateChunked = isNamed ? load<u64>(c.value) & 0xffffffffffff : 0
   if (!reverse) commitCandidate()
   return true
-}
-
-export function scanFree(): void {
-  scanEnd()
-  free(bounds)
-  free(output)
-  free(lastKey)
-  bounds = 0
-  output = 0
-  lastKey = 0
 }

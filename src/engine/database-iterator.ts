@@ -7,7 +7,6 @@
 import { encodeBound, limitOption } from '../iterator/range.ts'
 import type { Codec, Input } from '../key/encoding.ts'
 import { optionalOptions } from '../util/own-option.ts'
-import { closeWhenCollected } from './abandoned.ts'
 import { type EntryReader, iteratorClosed } from './entry-reader.ts'
 
 /** Options of `all`. */
@@ -224,7 +223,7 @@ export class DatabaseIterator<T, K> implements AsyncIterableIterator<T, undefine
   #watch(): void {
     if (this.#isWatched) return
     this.#isWatched = true
-    closeWhenCollected(this, this.#reader)
+    this.#reader.watch(this)
   }
 }
 
@@ -291,6 +290,6 @@ export class SyncDatabaseIterator<T, K> implements IterableIterator<T, undefined
   #watch(): void {
     if (this.#isWatched) return
     this.#isWatched = true
-    closeWhenCollected(this, this.#reader)
+    this.#reader.watch(this)
   }
 }

@@ -5,7 +5,7 @@
  */
 import { SedgeError } from '../errors.ts'
 import type { Codec } from '../key/encoding.ts'
-import { forgetCollected, type Revocable } from './abandoned.ts'
+import { closeWhenCollected, forgetCollected, type Revocable } from './abandoned.ts'
 import type { Encoded, EngineLike, ScanBatch, ScanCursor, ScanOptions } from './engine-types.ts'
 
 /** Makes an entry of the caller's from row `index` of a batch. */
@@ -32,6 +32,7 @@ export class EntryReader<T> implements Revocable {
   /** Entries that may still be taken. */
   #left: number
   #revoked = false
+  #isWatched = false
 
   /** Starts the scan and adds itself to what is open until it is closed. A limit of 0 does not reach the engine. */
   constructor(home: ReaderHome, options: ScanOptions, make: EntryMaker<T>) {
@@ -114,6 +115,12 @@ export class EntryReader<T> implements Revocable {
     return this.#home.nextTurn()
   }
 
+  /** Closes when `handle`, which must not be reachable from here, is collected. */
+  watch(handle: object): void {
+    this.#isWatched = true
+    closeWhenCollected(handle, this)
+  }
+
   close(): void {
     const cursor = this.#cursor
     if (cursor === undefined) return
@@ -121,7 +128,7 @@ export class EntryReader<T> implements Revocable {
     this.#batch = NO_ENTRIES
     this.#index = 0
     this.#home.live.delete(this)
-    forgetCollected(this)
+    if (this.#isWatched) forgetCollected(this)
     cursor.close()
   }
 

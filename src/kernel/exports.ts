@@ -171,4 +171,5 @@ export const Result = {
   EXTRA_1: 10,
   EXTRA_2: 11,
   EXTRA_3: 12,
+  EXTRA_4: 13,
 } as const

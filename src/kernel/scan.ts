@@ -1,13 +1,15 @@
 /**
- * One fill of a scan: seeks all of the view at a key and decodes a batch of entries from the output region.
+ * One fill of a scan: seeks all of the view at a key and decodes a batch of entries from three columns.
  *
- *   output  | key bytes u32 | value bytes u32 | kind u32 | where u32 | key | value | pad to 4 |  …
+ *   rows    | key bytes u32 | value bytes u32 | kind u32 | where u32 | …
+ *   keys    | key | key | …
+ *   values  | value | value | …
  */
 import { Buffer } from 'node:buffer'
 import { type Address, Result, Status } from './exports.ts'
 import type { Kernel } from './kernel.ts'
 import { EntryKind } from './memtable.ts'
-import { readText } from './text.ts'
+import { readText, splitAscii } from './text.ts'
 import { type BlockSource, type ChunkedValue, provide, readReference } from './view.ts'
 
 const REVERSE = 1
@@ -16,7 +18,15 @@ const HAS_START = 4
 const START_INCLUSIVE = 8
 const HAS_END = 16
 const END_INCLUSIVE = 32
-const ENTRY_HEADER = 16
+const VALUE_TEXT = 64
+const ASCII_KEYS = 1
+const ASCII_VALUES = 2
+/** Words of a row, and which of them is what. */
+const ROW = 4
+const KEY_BYTES = 0
+const VALUE_BYTES = 1
+const KIND = 2
+const WHERE = 3
 
 export type ColumnForm = 'utf8' | 'binary' | 'buffer' | undefined
 
@@ -72,6 +82,7 @@ function begin(kernel: Kernel, request: FillRequest): void {
   const flags =
     (request.reverse ? REVERSE : 0) |
     (request.values === undefined ? 0 : VALUES) |
+    (request.values === 'utf8' ? VALUE_TEXT : 0) |
     (start === undefined ? 0 : HAS_START) |
     (request.startInclusive ? START_INCLUSIVE : 0) |
     (end === undefined ? 0 : HAS_END) |
@@ -83,66 +94,89 @@ function begin(kernel: Kernel, request: FillRequest): void {
 function decode(kernel: Kernel, request: FillRequest, more: boolean): Fill {
   const r = kernel.memory.results
   const count = r[Result.COUNT] as number
-  const at = r[Result.ADDRESS] as number
-  const length = r[Result.BYTES] as number
+  const ascii = r[Result.KIND] as number
+  const { bytes: memory } = kernel.memory
+  const start = memory.byteOffset + (r[Result.ADDRESS] as number)
+  const rows = new Uint32Array(memory.buffer, start, count * ROW)
+  const valuesAt = r[Result.EXTRA_3] as number
+  const keys = decodeColumn(kernel, request.keys, {
+    at: r[Result.EXTRA_1] as number,
+    bytes: r[Result.EXTRA_2] as number,
+    isAscii: (ascii & ASCII_KEYS) !== 0,
+    lengths: KEY_BYTES,
+    rows,
+  })
+  const values = decodeColumn(kernel, request.values, {
+    at: valuesAt,
+    bytes: r[Result.EXTRA_4] as number,
+    isAscii: (ascii & ASCII_VALUES) !== 0,
+    lengths: VALUE_BYTES,
+    rows,
+  })
+  const chunked = request.values === undefined ? [] : chunkedValues(memory, rows, valuesAt)
+  for (const { index } of chunked) values[index] = ''
   const resumeAt = r[Result.KEY_ADDRESS] as number
-  const resumeBytes = r[Result.KEY_BYTES] as number
-  const memory = kernel.memory.bytes
-  const words = new Uint32Array(memory.buffer, memory.byteOffset + at, length >>> 2)
-  const copied =
-    isBytes(request.keys) || isBytes(request.values)
-      ? kernel.slab.share(memory, at, length)
-      : undefined
-  const keys: (string | Uint8Array)[] = []
-  const values: (string | Uint8Array)[] = []
-  const chunked: { index: number; value: ChunkedValue }[] = []
-  for (let i = 0, w = 0; i < count; i++) {
-    const keyBytes = words[w] as number
-    const valueBytes = words[w + 1] as number
-    const key = (w << 2) + ENTRY_HEADER
-    const value = key + keyBytes
-    if (request.keys !== undefined) {
-      keys.push(column(request.keys, memory, at, key, keyBytes, copied))
-    }
-    if (request.values !== undefined) {
-      if (words[w + 2] === EntryKind.CHUNKS) {
-        values.push('')
-        const where = words[w + 3] as number
-        const source = (where & ~1) >>> 0
-        chunked.push({
-          index: i,
-          value: {
-            ...readReference(memory, at + value),
-            source: source as Address,
-            inMemtable: (where & 1) === 1,
-          },
-        })
-      } else {
-        values.push(column(request.values, memory, at, value, valueBytes, copied))
-      }
-    }
-    w = (value + valueBytes + 3) >>> 2
-  }
-  const resume = more ? kernel.memory.copy(resumeAt, resumeBytes) : undefined
+  const resume = more ? kernel.memory.copy(resumeAt, r[Result.KEY_BYTES] as number) : undefined
   return { count, keys, values, chunked, resume }
 }
 
-function isBytes(form: ColumnForm): boolean {
-  return form === 'binary' || form === 'buffer'
+interface Column {
+  readonly at: number
+  readonly bytes: number
+  readonly isAscii: boolean
+  /** Which word of a row is the length. */
+  readonly lengths: number
+  readonly rows: Uint32Array
 }
 
-/** A key or value at `offset` of the output, which begins at `at` of the memory and is copied in `copied`. */
-function column(
-  form: 'utf8' | 'binary' | 'buffer',
+function decodeColumn(
+  kernel: Kernel,
+  form: ColumnForm,
+  { at, bytes, isAscii, lengths, rows }: Column,
+): (string | Uint8Array)[] {
+  const memory = kernel.memory.bytes
+  if (form === undefined) return []
+  if (form === 'utf8' && isAscii) return splitAscii(memory, at, rows, lengths, ROW)
+  const column = new Array<string | Uint8Array>(rows.length / ROW)
+  let start = at
+  if (form === 'utf8') {
+    for (let i = 0, w = lengths; i < column.length; i++, w += ROW) {
+      const length = rows[w] as number
+      column[i] = readText(memory, start, length)
+      start += length
+    }
+    return column
+  }
+  const { buffer, start: copied } = kernel.slab.share(memory, at, bytes)
+  start = copied
+  for (let i = 0, w = lengths; i < column.length; i++, w += ROW) {
+    const length = rows[w] as number
+    column[i] =
+      form === 'buffer' ? Buffer.from(buffer, start, length) : new Uint8Array(buffer, start, length)
+    start += length
+  }
+  return column
+}
+
+/** The values in chunks that the rows refer to. */
+function chunkedValues(
   memory: Buffer,
-  at: number,
-  offset: number,
-  length: number,
-  copied: Uint8Array | undefined,
-): string | Uint8Array {
-  if (form === 'utf8' || copied === undefined) return readText(memory, at + offset, length)
-  const start = copied.byteOffset + offset
-  return form === 'buffer'
-    ? Buffer.from(copied.buffer as ArrayBuffer, start, length)
-    : new Uint8Array(copied.buffer, start, length)
+  rows: Uint32Array,
+  valuesAt: number,
+): { index: number; value: ChunkedValue }[] {
+  const chunked: { index: number; value: ChunkedValue }[] = []
+  let at = valuesAt
+  for (let w = 0; w < rows.length; w += ROW) {
+    if (rows[w + KIND] === EntryKind.CHUNKS) {
+      const where = rows[w + WHERE] as number
+      const source = ((where & ~1) >>> 0) as Address
+      const reference = readReference(memory, at)
+      chunked.push({
+        index: w / ROW,
+        value: { ...reference, source, inMemtable: (where & 1) === 1 },
+      })
+    }
+    at += rows[w + VALUE_BYTES] as number
+  }
+  return chunked
 }

@@ -9,6 +9,8 @@ const SHARE_MAX = SLAB_BYTES / 16
 
 export class Slab {
   #slab: ArrayBuffer = new ArrayBuffer(0)
+  /** All of the slab. */
+  #bytes: Uint8Array = new Uint8Array(this.#slab)
   #used = 0
   readonly #protect: (slab: ArrayBuffer) => void
 
@@ -17,12 +19,17 @@ export class Slab {
   }
 
   /** A copy of a whole region, from which the results of a batch are cut. */
-  share(source: Uint8Array, at: number, length: number): Uint8Array {
-    if (length <= SHARE_MAX) return this.take(source, at, length, false)
+  share(source: Uint8Array, at: number, length: number): { buffer: ArrayBuffer; start: number } {
+    const from = new Uint8Array(source.buffer, source.byteOffset + at, length)
+    if (length <= SHARE_MAX) {
+      const start = this.#reserve(length)
+      this.#bytes.set(from, start)
+      return { buffer: this.#slab, start }
+    }
     const copy = new Uint8Array(length)
-    copy.set(new Uint8Array(source.buffer, source.byteOffset + at, length))
+    copy.set(from)
     this.#protect(copy.buffer)
-    return copy
+    return { buffer: copy.buffer, start: 0 }
   }
 
   /** A copy of `length` bytes of `source` from `at`, as a plain `Uint8Array` or a `Buffer`. The caller's for good. */
@@ -37,17 +44,24 @@ export class Slab {
       const own = from.slice()
       return asBuffer ? Buffer.from(own.buffer) : own
     }
-    if (this.#used + length > this.#slab.byteLength) {
-      this.#slab = new ArrayBuffer(SLAB_BYTES)
-      this.#used = 0
-      this.#protect(this.#slab)
-    }
-    const start = this.#used
-    this.#used += (length + 7) & ~7
+    const start = this.#reserve(length)
     const out = asBuffer
       ? Buffer.from(this.#slab, start, length)
       : new Uint8Array(this.#slab, start, length)
     out.set(from)
     return out
+  }
+
+  /** Where in the slab, a new one if need be, there is room for so many bytes. */
+  #reserve(length: number): number {
+    if (this.#used + length > this.#bytes.length) {
+      this.#slab = new ArrayBuffer(SLAB_BYTES)
+      this.#bytes = new Uint8Array(this.#slab)
+      this.#used = 0
+      this.#protect(this.#slab)
+    }
+    const start = this.#used
+    this.#used += (length + 7) & ~7
+    return start
   }
 }

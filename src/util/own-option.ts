@@ -7,7 +7,9 @@
 
 /** The option `name`, or `undefined` when `options` has no such property of its own. */
 export function ownOption(options: object, name: string): unknown {
-  return Object.hasOwn(options, name) ? (options as Record<string, unknown>)[name] : undefined
+  const value = (options as Record<string, unknown>)[name]
+  // In this order, because most options are absent, and to ask whether they are costs more than to look.
+  return value === undefined || Object.hasOwn(options, name) ? value : undefined
 }
 
 /** Returns `options` as an object. Throws `TypeError` naming `argument` for anything else. */

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
 import { expect } from 'chai'
-import { bytesMax, readText, writeText } from '../../src/kernel/text.ts'
+import { bytesMax, readText, splitAscii, writeText } from '../../src/kernel/text.ts'
 import { type Random, seededRandom, testSeed } from '../support/seed.ts'
 
 function randomText(random: Random, length: number): string {
@@ -10,6 +10,8 @@ function randomText(random: Random, length: number): string {
   ])
   return Array.from({ length }, () => random.pick(alphabet)).join('')
 }
+
+const memoryEnd = Buffer.alloc(8, 0xee)
 
 describe('kernel/text', () => {
   it('writes and reads UTF-8 of any length as the runtime does, and nothing beside it', () => {
@@ -26,6 +28,20 @@ describe('kernel/text', () => {
       const around = [...memory.subarray(0, at), ...memory.subarray(at + bytesMax(text))]
       expect(around.every((byte) => byte === 0xee)).to.equal(true)
       expect(readText(memory, at, wanted.length)).to.equal(text)
+    }
+  })
+
+  it('cuts ASCII that lies one behind the other into its texts, which keep little of each other', () => {
+    const random = seededRandom(testSeed())
+    for (let round = 0; round < 300; round++) {
+      const texts = Array.from({ length: random.int(60) }, () => {
+        const length = random.pick([0, 1, 12, 13, 40, 1023, 1024, 1025, 5000])
+        return Array.from({ length }, () => random.pick(['a', '~', '\0', '7'])).join('')
+      })
+      const at = random.int(5)
+      const memory = Buffer.concat([Buffer.alloc(at, 0xee), Buffer.from(texts.join('')), memoryEnd])
+      const lengths = Uint32Array.from(texts.flatMap(({ length }) => [99, length, 99]))
+      expect(splitAscii(memory, at, lengths, 1, 3)).to.deep.equal(texts)
     }
   })
 
