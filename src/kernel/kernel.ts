@@ -195,9 +195,8 @@ export class Kernel {
 
   /** A result in the caller's form; a copy. */
   take(at: number, length: number, form: 'utf8' | 'binary' | 'buffer'): string | Uint8Array {
-    const bytes = this.memory.bytes
-    if (form === 'utf8') return readText(bytes, at, length)
-    return this.slab.take(bytes, at, length, form === 'buffer')
+    if (form === 'utf8') return readText(this.memory.bytes, at, length)
+    return this.slab.keep(this.memory.view(at, length), form === 'buffer')
   }
 
   /** Counters of the block cache and the filters, from the start; zeros once trapped. */

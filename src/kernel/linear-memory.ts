@@ -12,6 +12,8 @@ const RESULT_WORDS = 16
 export class LinearMemory {
   readonly #memory: WebAssembly.Memory
   readonly #resultAddress: number
+  /** What the views are of: to ask a view for it is a call into the runtime, too. */
+  #buffer: ArrayBuffer
   #bytes: Buffer
   #results: Float64Array
   /** By length, views of what lies behind the result words. */
@@ -20,13 +22,15 @@ export class LinearMemory {
   constructor(exports: KernelExports) {
     this.#memory = exports.memory
     this.#resultAddress = exports.resultAddress()
-    this.#bytes = Buffer.from(this.#memory.buffer)
-    this.#results = new Float64Array(this.#memory.buffer, this.#resultAddress, RESULT_WORDS)
+    this.#buffer = this.#memory.buffer
+    this.#bytes = Buffer.from(this.#buffer)
+    this.#results = new Float64Array(this.#buffer, this.#resultAddress, RESULT_WORDS)
   }
 
   #renew(): void {
-    this.#bytes = Buffer.from(this.#memory.buffer)
-    this.#results = new Float64Array(this.#memory.buffer, this.#resultAddress, RESULT_WORDS)
+    this.#buffer = this.#memory.buffer
+    this.#bytes = Buffer.from(this.#buffer)
+    this.#results = new Float64Array(this.#buffer, this.#resultAddress, RESULT_WORDS)
     this.#small = []
   }
 
@@ -44,7 +48,14 @@ export class LinearMemory {
 
   /** A view. Valid until the next call that may grow. */
   view(at: number, length: number): Uint8Array {
-    return new Uint8Array(this.bytes.buffer, at, length)
+    if (this.#bytes.length === 0) this.#renew()
+    return new Uint8Array(this.#buffer, at, length)
+  }
+
+  /** Numbers of 32 bits, `at` being a multiple of 4. Valid as a view is. */
+  words(at: number, count: number): Uint32Array {
+    if (this.#bytes.length === 0) this.#renew()
+    return new Uint32Array(this.#buffer, at, count)
   }
 
   /** A view of the first bytes behind the result words. To make one costs as much as a copy, so they are kept. */

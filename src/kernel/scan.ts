@@ -96,8 +96,7 @@ function decode(kernel: Kernel, request: FillRequest, more: boolean): Fill {
   const count = r[Result.COUNT] as number
   const ascii = r[Result.KIND] as number
   const { bytes: memory } = kernel.memory
-  const start = memory.byteOffset + (r[Result.ADDRESS] as number)
-  const rows = new Uint32Array(memory.buffer, start, count * ROW)
+  const rows = kernel.memory.words(r[Result.ADDRESS] as number, count * ROW)
   const valuesAt = r[Result.EXTRA_3] as number
   const keys = decodeColumn(kernel, request.keys, {
     at: r[Result.EXTRA_1] as number,
@@ -147,7 +146,7 @@ function decodeColumn(
     }
     return column
   }
-  const { buffer, start: copied } = kernel.slab.share(memory, at, bytes)
+  const { buffer, start: copied } = kernel.slab.share(kernel.memory.view(at, bytes))
   start = copied
   for (let i = 0, w = lengths; i < column.length; i++, w += ROW) {
     const length = rows[w] as number

@@ -18,9 +18,9 @@ export class Slab {
     this.#protect = protect
   }
 
-  /** A copy of a whole region, from which the results of a batch are cut. */
-  share(source: Uint8Array, at: number, length: number): { buffer: ArrayBuffer; start: number } {
-    const from = new Uint8Array(source.buffer, source.byteOffset + at, length)
+  /** A copy of a whole region, from which the results of a batch are cut, and where in `buffer` it begins. */
+  share(from: Uint8Array): { buffer: ArrayBuffer; start: number } {
+    const length = from.length
     if (length <= SHARE_MAX) {
       const start = this.#reserve(length)
       this.#bytes.set(from, start)
@@ -32,12 +32,7 @@ export class Slab {
     return { buffer: copy.buffer, start: 0 }
   }
 
-  /** A copy of `length` bytes of `source` from `at`, as a plain `Uint8Array` or a `Buffer`. The caller's for good. */
-  take(source: Uint8Array, at: number, length: number, asBuffer: boolean): Uint8Array {
-    return this.keep(new Uint8Array(source.buffer, source.byteOffset + at, length), asBuffer)
-  }
-
-  /** A copy of all of `from`, in the same form. */
+  /** A copy of `from`, as a plain `Uint8Array` or a `Buffer`. The caller's for good. */
   keep(from: Uint8Array, asBuffer: boolean): Uint8Array {
     const length = from.length
     if (length > SHARE_MAX) {

@@ -12,7 +12,7 @@ describe('kernel/slab', () => {
     const taken = Array.from({ length: 500 }, () => {
       const at = random.int(5000)
       const length = random.pick([0, 1, 7, 8, 9, 100, 4096, 4097, 5000])
-      return { at, length, bytes: slab.take(source, at, length, random.chance(0.5)) }
+      return { at, length, bytes: slab.keep(source.subarray(at, at + length), random.chance(0.5)) }
     })
     source.fill(0)
     for (const { at, length, bytes } of random.shuffle(taken)) {
@@ -25,8 +25,8 @@ describe('kernel/slab', () => {
     const slab = new Slab(() => {})
     for (const length of [10, 10_000]) {
       const source = new Uint8Array(length)
-      expect(Buffer.isBuffer(slab.take(source, 0, length, false))).to.equal(false)
-      expect(Buffer.isBuffer(slab.take(source, 0, length, true))).to.equal(true)
+      expect(Buffer.isBuffer(slab.keep(source.subarray(0, length), false))).to.equal(false)
+      expect(Buffer.isBuffer(slab.keep(source.subarray(0, length), true))).to.equal(true)
     }
   })
 
@@ -34,13 +34,13 @@ describe('kernel/slab', () => {
     const shared: ArrayBuffer[] = []
     const slab = new Slab((buffer) => shared.push(buffer))
     const source = new Uint8Array(10_000)
-    const small = Array.from({ length: 100 }, () => slab.take(source, 0, 100, false))
+    const small = Array.from({ length: 100 }, () => slab.keep(source.subarray(0, 100), false))
     expect(new Set(small.map(({ buffer }) => buffer))).to.deep.equal(new Set(shared))
     expect(shared.length).to.equal(1)
-    const large = slab.take(source, 0, 5000, false)
+    const large = slab.keep(source.subarray(0, 5000), false)
     expect(large.buffer.byteLength).to.equal(5000)
     expect(shared).to.not.include(large.buffer)
-    for (let i = 0; i < 1000; i++) slab.take(source, 0, 100, false)
+    for (let i = 0; i < 1000; i++) slab.keep(source.subarray(0, 100), false)
     expect(shared.length).to.equal(2)
     expect(shared.every(({ byteLength }) => byteLength === 65_536)).to.equal(true)
   })
@@ -50,7 +50,7 @@ describe('kernel/slab', () => {
     const slab = new Slab((buffer) => shared.push(buffer))
     for (const length of [20, 6000]) {
       const source = Uint8Array.from({ length: 7000 }, (_, i) => i)
-      const { buffer, start } = slab.share(source, 10, length)
+      const { buffer, start } = slab.share(source.subarray(10, 10 + length))
       source.fill(0)
       const copy = new Uint8Array(buffer, start, length)
       expect([...copy]).to.deep.equal(Array.from({ length }, (_, i) => (i + 10) % 256))
