@@ -251,7 +251,8 @@ export function index(m: Memtable, offset: u32, key: usize, keyBytes: u32): u32 
 
 /**
  * Appends one record to the open frame, opening one if there is none. Requires room in the arena, which the
- * caller's accounting guarantees (56 + key + value an entry). NO_MEMORY leaves everything as it was. May grow.
+ * caller's accounting guarantees (56 + key + value an entry). Returns where the key of the next record will be if that is of the
+ * same frame: a caller who writes it there, and its value behind it, saves a copy. 0 without memory: all is as it was. May grow.
  */
 export function memtableAppend(
   address: usize,
@@ -262,9 +263,9 @@ export function memtableAppend(
   valueBytes: u32,
   sequenceDelta: u32,
   timestampDelta: i32,
-): i32 {
+): usize {
   const m = changetype<Memtable>(address)
-  if (!reserveIndex(m)) return NO_MEMORY
+  if (!reserveIndex(m)) return 0
   if (m.openFrame == 0) {
     m.openFrame = m.tail
     m.openCount = 0
@@ -275,17 +276,21 @@ export function memtableAppend(
   const bytes = recordBytes(keyBytes, valueBytes)
   assert(offset + bytes <= m.capacity, 'arena overflow')
   const record = m.arena + offset
-  store<u32>(record + bytes - 4, 0)
+  const to = recordKey(record)
+  if (key != to || value != to + keyBytes) {
+    // They may lie where they would be in an open frame, a little lower: what is higher goes first.
+    copyBytes(to + keyBytes, value, valueBytes)
+    copyBytes(to, key, keyBytes)
+  }
+  for (let p = to + keyBytes + valueBytes; p < record + bytes; p++) store<u8>(p, 0)
   store<u32>(record, kind | (keyBytes << 8))
   store<u32>(record, valueBytes, 4)
   store<u32>(record, sequenceDelta, 8)
   store<i32>(record, timestampDelta, 12)
-  copyBytes(recordKey(record), key, keyBytes)
-  copyBytes(recordKey(record) + keyBytes, value, valueBytes)
-  store<u32>(record, index(m, offset, recordKey(record), keyBytes), 16)
+  store<u32>(record, index(m, offset, to, keyBytes), 16)
   m.openCount++
   m.tail = offset + bytes
-  return OK
+  return recordKey(record + bytes)
 }
 
 function writeFrame(

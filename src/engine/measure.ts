@@ -27,7 +27,7 @@ const LOOP_MAX = 64
 const NOTHING: readonly number[] = []
 
 /** Scratch behind a key and a value. */
-const SCRATCH_SPARE = 16
+export const SCRATCH_SPARE = 16
 
 export interface Measured {
   readonly kind: number

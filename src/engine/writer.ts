@@ -10,19 +10,8 @@ import { ioError, isNoSpace, isOutOfHandles } from '../env/file-io.ts'
 import { SedgeError } from '../errors.ts'
 import { EntryKind } from '../kernel/memtable.ts'
 import { logFileName } from '../version/file-names.ts'
+import { Appender } from './appender.ts'
 import type { Durability, Encoded, Operation } from './engine-types.ts'
-import { KEY_BYTES_MAX, keyLimit, LARGE_VALUE_BYTES } from './limits.ts'
-import {
-  boundBatch,
-  ENTRY_CHARGE,
-  encodeReference,
-  isLarge,
-  largestScratch,
-  type Measured,
-  measureAll,
-  measureLarge,
-  REFERENCE_BYTES,
-} from './measure.ts'
 import { SpaceProbe } from './space-probe.ts'
 import { asSedgeError, definite, type Store } from './store.ts'
 import { Syncer } from './syncer.ts'
@@ -33,8 +22,6 @@ import type { WriteHost } from './write-host.ts'
 const FRAME_BYTES = 256 * 1024
 /** How much of the log may wait at level `'none'`. */
 const LAZY_BYTES = 1024 * 1024
-/** A segment whose value file has grown to this is sealed. */
-const VALUE_FILE_BYTES = 64 * 1024 * 1024
 const FENCE_CHECK_MS = 1000
 
 export class Writer {
@@ -42,6 +29,7 @@ export class Writer {
   readonly #host: WriteHost
   /** Those who wait for the bytes to be written. */
   readonly #written = new Waiters()
+  readonly #appender: Appender
   readonly #syncer: Syncer
   readonly #probe: SpaceProbe
   #isScheduled = false
@@ -50,6 +38,11 @@ export class Writer {
   constructor(store: Store, host: WriteHost) {
     this.#store = store
     this.#host = host
+    this.#appender = new Appender(store, {
+      rotate: (charge, timestamp) => this.#rotate(charge, timestamp),
+      isCollecting: () => this.#isScheduled,
+      failed: (error) => this.#writeFailed(error),
+    })
     this.#syncer = new Syncer(store)
     this.#probe = new SpaceProbe(store, () => this.#spaceReturned())
   }
@@ -115,126 +108,19 @@ export class Writer {
   // Appending
 
   #append(kind: number, key: Encoded, value: Encoded): void {
-    const store = this.#store
-    store.assertWritable()
-    if (key.length > KEY_BYTES_MAX || key.length === 0) throw keyLimit()
-    if (value.length * 3 >= LARGE_VALUE_BYTES && isLarge(value)) {
-      this.#appendMeasured([measureLarge(key, value)], this.#timestamp())
-      return
-    }
-    const timestamp = this.#timestamp()
-    const { kernel } = store
-    const keyBytes = kernel.scratchKey(key, value.length * 3)
-    if (keyBytes > KEY_BYTES_MAX) throw keyLimit()
-    const valueBytes = kernel.scratchValue(value, keyBytes)
-    const charge = ENTRY_CHARGE + keyBytes + valueBytes
-    if (!store.chain.fits(charge, timestamp)) this.#rotate(charge, timestamp)
-    this.#record(kind, keyBytes, valueBytes, charge, timestamp)
+    this.#appender.append(kind, key, value)
     this.#limitPending()
-  }
-
-  /** Appends what lies in the scratch. */
-  #record(
-    kind: number,
-    keyBytes: number,
-    valueBytes: number,
-    charge: number,
-    timestamp: number,
-  ): void {
-    const { chain, kernel } = this.#store
-    const segment = chain.open
-    if (segment === undefined) throw new SedgeError('FAILED', 'no segment is open')
-    const at = kernel.scratch(0)
-    const sequence = this.#store.sequence + 1
-    const delta = chain.timestampDelta(timestamp)
-    segment.memtable.append(kind, at, keyBytes, at + keyBytes, valueBytes, sequence, delta)
-    this.#store.sequence = sequence
-    segment.charge += charge
-    segment.lastSequence = sequence
-    if (kind === EntryKind.DELETE) this.#store.deletes++
-    else this.#store.puts++
   }
 
   #appendBatch(operations: readonly Operation[]): void {
-    const { chain } = this.#store
-    this.#store.assertWritable()
-    const bound = boundBatch(operations)
-    if (bound === undefined) this.#appendMeasured(measureAll(operations), this.#timestamp())
-    else if (operations.length > 0) {
-      const timestamp = this.#timestamp()
-      const isRoomy = chain.fits(bound.charge, timestamp)
-      if (isRoomy) this.#appendBounded(operations, bound.scratch, timestamp)
-      else this.#appendMeasured(measureAll(operations), timestamp)
-    }
+    this.#appender.appendBatch(operations)
     this.#limitPending()
-  }
-
-  /** All or nothing, as `#appendMeasured`, where nothing is large and everything fits. */
-  #appendBounded(operations: readonly Operation[], scratch: number, timestamp: number): void {
-    const { chain, kernel } = this.#store
-    chain.open?.memtable.reserve(operations.length)
-    kernel.scratch(scratch)
-    for (const operation of operations) {
-      const keyBytes = kernel.scratchKey(operation.key)
-      const value = operation.kind === 'put' ? operation.value : ''
-      const valueBytes = kernel.scratchValue(value, keyBytes)
-      const kind = operation.kind === 'put' ? EntryKind.PUT : EntryKind.DELETE
-      const charge = ENTRY_CHARGE + keyBytes + valueBytes
-      this.#record(kind, keyBytes, valueBytes, charge, timestamp)
-    }
-  }
-
-  /** All or nothing: what can fail comes before the first record. */
-  #appendMeasured(measured: readonly Measured[], timestamp: number): void {
-    const { chain, kernel } = this.#store
-    let charge = 0
-    for (const one of measured) charge += one.charge
-    const isFull = (chain.open?.valueBytes ?? 0) >= VALUE_FILE_BYTES
-    const hasLarge = measured.some(({ large }) => large !== undefined)
-    if (!chain.fits(charge, timestamp) || (isFull && hasLarge)) this.#rotate(charge, timestamp)
-    chain.open?.memtable.reserve(measured.length)
-    kernel.scratch(largestScratch(measured))
-    const offsets = this.#writeLarge(measured)
-    let next = 0
-    for (const one of measured) {
-      const keyBytes = kernel.scratchKey(one.key)
-      if (one.large === undefined) {
-        const valueBytes = kernel.scratchValue(one.value ?? '', keyBytes)
-        this.#record(one.kind, keyBytes, valueBytes, one.charge, timestamp)
-      } else {
-        const reference = encodeReference(one.large.length, offsets[next++] ?? 0)
-        kernel.scratchValue(reference, keyBytes)
-        this.#record(EntryKind.CHUNKS, keyBytes, REFERENCE_BYTES, one.charge, timestamp)
-      }
-    }
-  }
-
-  /** Writes the large values to the value file and returns where they are. */
-  #writeLarge(measured: readonly Measured[]): number[] {
-    const writer = this.#store.chain.open?.writer
-    const offsets: number[] = []
-    if (writer === undefined) return offsets
-    const tail = writer.valueBytes
-    try {
-      for (const { large } of measured) {
-        if (large !== undefined) offsets.push(writer.appendChunks(large))
-      }
-    } catch (error) {
-      writer.cutValues(tail)
-      // Nothing is in a file that could not be opened.
-      const isUntouched = writer.values === undefined && isOutOfHandles(error)
-      throw isUntouched ? ioError(error, 'cannot write', 'a value') : this.#writeFailed(error)
-    }
-    return offsets
-  }
-
-  #timestamp(): number {
-    const time = Math.trunc(this.#store.env.clock())
-    return Number.isSafeInteger(time) ? time : 0
   }
 
   /** Writes early what has grown large, so that no single write holds the thread for long. */
   #limitPending(): void {
+    // An upper bound, which is at hand.
+    if (this.#appender.charged < FRAME_BYTES) return
     const { chain } = this.#store
     const pending = chain.pendingBytes
     if (pending < FRAME_BYTES) return
@@ -334,6 +220,7 @@ export class Writer {
   drain(): void {
     const { chain } = this.#store
     try {
+      this.#appender.written()
       if (chain.pendingBytes > 0) this.#checkLock()
       if (chain.write() > 0 && this.#store.state === 'full') this.#spaceReturned()
     } catch (error) {

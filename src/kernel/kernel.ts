@@ -182,6 +182,11 @@ export class Kernel {
     this.#stagingBytes = 0
   }
 
+  /** Writes a key or value to where the caller has `bytesMax` bytes of room; returns its length. */
+  write(at: number, text: string | Uint8Array): number {
+    return writeText(this.memory.bytes, at, text)
+  }
+
   /** Writes a key to the start of the scratch, leaving room for `more` bytes behind it; returns its length. */
   scratchKey(key: string | Uint8Array, more = 0): number {
     const at = this.scratch(bytesMax(key) + more + 8)

@@ -42,6 +42,9 @@ export class Memtable {
   readonly address: Address
   /** Bytes of the arena. */
   readonly capacity: number
+  /** End of the arena in memory. */
+  readonly #end: number
+  #next = 0
   #firstSequence = 0
 
   constructor(kernel: Kernel, capacity: number) {
@@ -49,6 +52,7 @@ export class Memtable {
     this.capacity = capacity
     this.address = (kernel.exports.memtableCreate(capacity) >>> 0) as Address
     if (this.address === 0) throw outOfMemory()
+    this.#end = (kernel.exports.memtableArena(this.address) >>> 0) + capacity
   }
 
   free(): void {
@@ -97,6 +101,11 @@ export class Memtable {
     }
   }
 
+  /** Where the key of the next record may be written, and its value behind it, if `bytes` fit there; else 0. */
+  room(bytes: number): number {
+    return this.#next + bytes <= this.#end ? this.#next : 0
+  }
+
   /** Appends an entry whose key and value lie in the kernel's memory at the given addresses. Unchanged when it throws. */
   append(
     kind: number,
@@ -107,7 +116,7 @@ export class Memtable {
     sequence: number,
     timestampDelta: number,
   ): void {
-    const status = this.#kernel.exports.memtableAppend(
+    const next = this.#kernel.exports.memtableAppend(
       this.address,
       kind,
       key,
@@ -117,7 +126,8 @@ export class Memtable {
       sequence - this.#firstSequence,
       timestampDelta,
     )
-    if (status !== Status.OK) throw outOfMemory()
+    if (next === 0) throw outOfMemory()
+    this.#next = next >>> 0
   }
 
   /** Closes the open frame, stating what is known to be synced; returns the arena's tail. */

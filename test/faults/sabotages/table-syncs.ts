@@ -240,7 +240,7 @@ export const SYNC_SABOTAGES: readonly Sabotage[] = [
     complaint: WRONG_CONTENT,
     edits: [
       {
-        file: 'src/engine/writer.ts',
+        file: 'src/engine/appender.ts',
         text: 'let next = 0 for (const one of measured) {',
         by: 'let next = 0\nfor (const one of measured) {\nchain.write()',
       },
