@@ -227,8 +227,16 @@ function handleUnknown(table: usize, index: Frame, i: u32, at: u32, kind: u32): 
   return need(table, offset, bytes, kind)
 }
 
-/** True if the index entry read last has a filter. */
-function hasFilter(): bool {
+/** True if entry `i` of a top index has a filter. */
+// @ts-ignore: decorator
+@inline
+function hasFilter(top: Frame, i: u32): bool {
+  // The slot alone tells once the filter is there.
+  return load<u32>(slotOf(top, i, 12)) != 0 || namesFilter(top, i)
+}
+
+function namesFilter(top: Frame, i: u32): bool {
+  readEntry(top, i)
   return entryValueBytes >= 24 && load<u32>(entryValue, 20) != 0
 }
 
@@ -258,8 +266,7 @@ export function tableFind(
   const top = changetype<Frame>(t.top)
   let p = lowerBound(top, key, keyBytes, SEQUENCE_MAX)
   if (p == top.count) return NOT_FOUND
-  readEntry(top, p)
-  const filtered = hasFilter()
+  const filtered = hasFilter(top, p)
   if (filtered) {
     status = handle(address, top, p, 12, BLOCK_FILTER)
     if (status != OK) return status
