@@ -195,6 +195,7 @@ class StoreCursor implements ScanCursor {
       sequence: this.sequence,
       entries,
       bytes: SCAN_BYTES,
+      wanted: this.#left,
       keys,
       values,
     })

@@ -42,6 +42,8 @@ export interface FillRequest {
   readonly entries: number
   /** Bytes after which the fill stops. */
   readonly bytes: number
+  /** Most entries of this fill and of those that follow it. */
+  readonly wanted: number
   readonly keys: ColumnForm
   readonly values: ColumnForm
 }
@@ -52,7 +54,7 @@ export interface Fill {
   /** Values; those in chunks are empty strings here, to be read from `chunked`. */
   readonly values: (string | Uint8Array)[]
   readonly chunked: readonly { readonly index: number; readonly value: ChunkedValue }[]
-  /** Where the next fill begins, exclusively; `undefined` when the range is exhausted. */
+  /** Where the next fill begins, exclusively; `undefined` when the range is exhausted or all that is wanted is there. */
   readonly resume: Uint8Array | undefined
 }
 
@@ -114,9 +116,14 @@ function decode(kernel: Kernel, request: FillRequest, more: boolean): Fill {
   })
   const chunked = request.values === undefined ? [] : chunkedValues(memory, rows, valuesAt)
   for (const { index } of chunked) values[index] = ''
-  const resumeAt = r[Result.KEY_ADDRESS] as number
-  const resume = more ? kernel.memory.copy(resumeAt, r[Result.KEY_BYTES] as number) : undefined
-  return { count, keys, values, chunked, resume }
+  const last = more && count < request.wanted ? lastKey(kernel) : undefined
+  return { count, keys, values, chunked, resume: last }
+}
+
+function lastKey(kernel: Kernel): Uint8Array {
+  const r = kernel.memory.results
+  const at = r[Result.KEY_ADDRESS] as number
+  return kernel.slab.keep(kernel.memory.view(at, r[Result.KEY_BYTES] as number), false)
 }
 
 interface Column {

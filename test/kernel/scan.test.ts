@@ -33,6 +33,7 @@ function randomRequest(random: Random, store: RandomStore): FillRequest {
     sequence: random.chance(0.3) ? 2 ** 53 - 1 : random.int(store.entries.length + 2),
     entries: random.pick([1, 2, 7, 1024]),
     bytes: random.pick([1, 500, 65_536]),
+    wanted: Number.POSITIVE_INFINITY,
     ...{ keys: 'binary', values: 'binary' },
   }
 }
@@ -174,6 +175,11 @@ describe('kernel/scan', () => {
     expect([rest.count, rest.resume]).to.deep.equal([0, undefined])
     const back = fill(kernel, tables, { ...WHOLE, reverse: true, entries: 50 })
     expect([back.count, back.resume]).to.deep.equal([50, undefined])
+    // Nor does it say where to go on when nothing more is wanted.
+    const enough = fill(kernel, tables, { ...WHOLE, entries: 9, wanted: 9 })
+    expect([enough.count, enough.resume]).to.deep.equal([9, undefined])
+    const short = fill(kernel, tables, { ...WHOLE, entries: 9, bytes: 0, wanted: 9 })
+    expect([short.count, short.resume]).to.deep.equal([1, bytesOf('10')])
   })
 
   it('comes back from a desert of tombstones without an entry, and goes on behind it [KRN-9]', () => {

@@ -84,7 +84,7 @@ export function showBytes(bytes: Uint8Array): string {
 /** The whole range, as bytes, in fills of a size that takes all of a small range at once. */
 export const WHOLE: FillRequest = {
   ...{ start: undefined, startInclusive: true, end: undefined, endInclusive: true },
-  ...{ reverse: false, sequence: 2 ** 53 - 1, entries: 1024, bytes: 65_536 },
+  ...{ reverse: false, sequence: 2 ** 53 - 1, entries: 1024, bytes: 65_536, wanted: 2 ** 53 },
   ...{ keys: 'binary', values: 'binary' },
 }
 
