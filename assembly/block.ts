@@ -5,7 +5,7 @@
  *            1 byte  ------------------- varints -------------------
  */
 import { compareBytes, copyBytes, head64 } from './bytes'
-import { Frame, offsetAt } from './frame'
+import { Frame, Shape, offsetAt } from './frame'
 
 /** The entry read last by `readEntry`. */
 export let entryStart: usize = 0
@@ -40,18 +40,18 @@ function next(): u64 {
 @inline
 export function readEntry(frame: Frame, i: u32): void {
   const start = frame.content + load<u32>(offsetAt(frame, i))
-  readEntryAt(start, frame.baseSequence, frame.baseTimestamp)
+  readEntryAt(frame, start)
 }
 
-/** Decodes the entry that begins at `start`, of a block with these bases. */
-export function readEntryAt(start: usize, baseSequence: u64, baseTimestamp: i64): void {
+/** Decodes the entry that begins at `start`. */
+export function readEntryAt(shape: Shape, start: usize): void {
   entryStart = start
   entryKind = load<u8>(start)
   cursor = start + 1
   entrySuffixBytes = next() as u32
   entryValueBytes = next() as u32
-  entrySequence = baseSequence + next()
-  entryTimestamp = baseTimestamp + (next() as i64)
+  entrySequence = shape.baseSequence + next()
+  entryTimestamp = shape.baseTimestamp + (next() as i64)
   entrySuffix = cursor
   entryValue = cursor + entrySuffixBytes
 }

@@ -2,13 +2,13 @@
  * Cards: of each data block in memory, what the shortcut must know of it, side by side. The frames themselves lie far
  * apart, and each would be one more page to wait for.
  *
- *   card   | table u32 | prefix bytes u32 | used u32 | next free u32 | base sequence u64 | base timestamp i64 | prefix × 96 |
+ *   card   | shape | table u32 | prefix bytes u32 | used u32 | next free u32 | prefix × 96 |
  *
  * Cards have numbers, from 1; 0 is none. Those that are free hang in a list, by `nextFree`. A card begins with a cache line, so
  * that with a short prefix it is all in one.
  */
 import { copyBytes } from './bytes'
-import { Frame } from './frame'
+import { Frame, Shape } from './frame'
 import { allocate, free } from './memory'
 
 /** A block whose keys share more than this has no card. */
@@ -20,14 +20,12 @@ const CARDS_FIRST: u32 = 8
 const CARDS_MAX: u32 = 1 << 20
 
 @unmanaged
-export class Card {
+export class Card extends Shape {
   table: usize
   prefixBytes: u32
   /** Set by every use through the card, cleared by the clock's hand. */
   used: u32
   nextFree: u32
-  baseSequence: u64
-  baseTimestamp: i64
 }
 
 const LINE: usize = 64
@@ -62,8 +60,7 @@ export function cardCreate(frame: Frame): void {
   card.table = frame.table
   card.prefixBytes = frame.prefixBytes
   card.used = 0
-  card.baseSequence = frame.baseSequence
-  card.baseTimestamp = frame.baseTimestamp
+  memory.copy(changetype<usize>(card), changetype<usize>(frame), offsetof<Shape>())
   copyBytes(cardPrefix(card), frame.prefix, frame.prefixBytes)
   frame.card = number
 }

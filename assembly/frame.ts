@@ -19,8 +19,15 @@ export const BLOCK_HEADER: u32 = 24
 /** Offset and stored bytes of a block, in the value of an index entry. */
 export const HANDLE_BYTES: usize = 12
 
+/** What the entries of a block are told by beside their own bytes. */
 @unmanaged
-export class Frame {
+export class Shape {
+  baseSequence: u64
+  baseTimestamp: i64
+}
+
+@unmanaged
+export class Frame extends Shape {
   table: usize
   /** What it was installed as: BLOCK_DATA, BLOCK_INDEX or BLOCK_FILTER. */
   kind: u32
@@ -31,8 +38,6 @@ export class Frame {
   count: u32
   /** Lookups in it so far, up to 2: then the tags are made. */
   lookups: u32
-  baseSequence: u64
-  baseTimestamp: i64
   /** Set by every use, cleared by the clock's hand. */
   used: u32
   /** The lookup that used it last. */

@@ -73,7 +73,7 @@ export function shortcutFind(key: usize, keyBytes: u32, hash: u64, sequence: u64
     const card = cardAt(<u32>((slot >> CARD_SHIFT) & CARD_MASK))
     const shared = card.prefixBytes
     if (keyBytes < shared || !equalBytes(cardPrefix(card), key, shared)) continue
-    readEntryAt(<usize>(slot as u32), card.baseSequence, card.baseTimestamp)
+    readEntryAt(card, <usize>(slot as u32))
     if (entrySuffixBytes != keyBytes - shared || entrySequence > sequence) continue
     if (!equalBytes(entrySuffix, key + shared, entrySuffixBytes)) continue
     card.used = 1
