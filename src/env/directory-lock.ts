@@ -28,7 +28,7 @@ import {
 } from './lock-claim.ts'
 import { type Registration, register, registeredHolder } from './lock-registry.ts'
 import { probeSocket } from './lock-socket.ts'
-import { judgeClaim, type Verdict } from './lock-verdict.ts'
+import { judgeClaim, judgeUnreadable, type Verdict } from './lock-verdict.ts'
 import { makeClaim, type OwnClaim, removeQuietly } from './own-claim.ts'
 import {
   type DirectoryIdentity,
@@ -192,8 +192,8 @@ async function inspect(
   const claim = readClaim(path, token)
   if (claim === 'absent') return undefined
   const holder = holderOf(token, claim)
-  if (claim === 'unreadable') return { token, holder, verdict: 'unknown' }
   const here = { process: processIdentity(), directory: place, hasKernelLock }
+  if (claim === 'unreadable') return { token, holder, verdict: judgeUnreadable(token, here) }
   const verdict = judgeClaim(claim, here, {
     socket: await probeSocket(place.path, socketName(token)),
     process: processEvidence(claim.pid, claim.startTime),

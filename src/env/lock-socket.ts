@@ -5,6 +5,8 @@
  * A socket does not keep the process alive. Where sockets are refused or impossible a claim does without.
  */
 import { closeSync, constants, lstatSync, openSync, readFileSync, unlinkSync } from 'node:fs'
+// Listening loads it, for the first time in the middle of an open.
+import 'node:cluster'
 import { connect, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { errorCode } from './file-io.ts'

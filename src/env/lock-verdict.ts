@@ -4,7 +4,7 @@
  *
  * A bare pid never decides, and time never does. When in doubt the answer is `'unknown'`, which refuses.
  */
-import type { LockClaim } from './lock-claim.ts'
+import { isOfAnotherBoot, type LockClaim } from './lock-claim.ts'
 import type { DirectoryIdentity, ProcessEvidence, ProcessIdentity } from './process-identity.ts'
 
 /**
@@ -54,6 +54,12 @@ export function judgeClaim(claim: LockClaim, here: Surroundings, evidence: Evide
   // We have what it says it had. Over a network two machines may each be given a lock of their own.
   if (claim.hasKernelLock && here.hasKernelLock && here.directory.reach !== 'shared') return 'dead'
   return 'unknown'
+}
+
+/** About a claim of which only the name can be read [LOCK-26]. */
+export function judgeUnreadable(token: string, here: Surroundings): Verdict {
+  const isLocal = here.directory.reach === 'local'
+  return isLocal && isOfAnotherBoot(token, here.process.bootId) ? 'dead' : 'unknown'
 }
 
 function compare(

@@ -13,7 +13,7 @@ export function machineMemory(): number | undefined {
   return smallestLimit([
     attempt(totalmem),
     attempt(() => process.constrainedMemory?.()),
-    ...containerLimits((path) => attempt(() => readFileSync(path, 'latin1'))),
+    ...containerLimits((path) => attempt(() => readFileSync(path, 'utf8'))),
   ])
 }
 

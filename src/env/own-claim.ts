@@ -49,7 +49,8 @@ export async function makeClaim(
   place: DirectoryIdentity,
   hasKernelLock: boolean,
 ): Promise<OwnClaim | undefined> {
-  const token = newToken()
+  const { bootId } = processIdentity()
+  const token = newToken(bootId)
   const socket = await listenOn(place.path, socketName(token))
   const claim: LockClaim = {
     token,
@@ -65,7 +66,8 @@ export async function makeClaim(
   const path = join(place.path, claimName(token))
   const draft = join(place.path, draftName(token))
   try {
-    writeDraft(draft, bytes)
+    // After a power cut a local claim is one of another boot, whatever has become of its content [LOCK-26].
+    writeDraft(draft, bytes, place.reach !== 'local' || bootId === undefined)
     if (!renameDraft(draft, path)) {
       socket?.close()
       return undefined
@@ -98,7 +100,7 @@ export function removeQuietly(path: string): void {
   }
 }
 
-function writeDraft(path: string, bytes: Uint8Array): void {
+function writeDraft(path: string, bytes: Uint8Array, isSynced: boolean): void {
   const flags =
     constants.O_CREAT | constants.O_EXCL | constants.O_RDWR | (constants.O_NOFOLLOW ?? 0)
   const fd = openSync(path, flags, 0o600)
@@ -106,13 +108,13 @@ function writeDraft(path: string, bytes: Uint8Array): void {
     for (let done = 0; done < bytes.length; ) {
       done += writeSync(fd, bytes, done, bytes.length - done, done)
     }
-    syncQuietly(fd)
+    if (isSynced) syncQuietly(fd)
   } finally {
     closeSync(fd)
   }
 }
 
-/** A claim that a power cut damages refuses every later open. Where syncing is not allowed, that risk stays. */
+/** A claim that a power cut damages, and whose name does not tell of another boot, refuses every later open. Where syncing is not allowed, that risk stays. */
 function syncQuietly(fd: number): void {
   try {
     fsyncSync(fd)

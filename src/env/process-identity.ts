@@ -161,7 +161,8 @@ function printable(text: string): string {
 }
 
 function readText(path: string): string {
-  return readFileSync(path, 'latin1')
+  // Runtimes read this form in one call; no rule looks at anything but ASCII.
+  return readFileSync(path, 'utf8')
 }
 
 function attempt<T>(ask: () => T): T | undefined {

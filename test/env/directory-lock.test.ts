@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
 import { findLockHolder, lockDirectory } from '../../src/env/directory-lock.ts'
 import type { DirectoryLock } from '../../src/env/file-system.ts'
-import { claimName, socketName } from '../../src/env/lock-claim.ts'
+import { claimName, isOfAnotherBoot, newToken, socketName } from '../../src/env/lock-claim.ts'
 import { directoryIdentity, processIdentity } from '../../src/env/process-identity.ts'
 import type { SedgeError } from '../../src/errors.ts'
 import { killLockProcesses, startLockProcess } from '../support/lock-processes.ts'
@@ -99,7 +99,7 @@ describe('env/directory-lock', () => {
     const lock = await hold(directory)
     const names = readdirSync(directory).sort()
     expect(names).to.have.length(2)
-    expect(names[0]).to.match(/^LOCK-[0-9a-f]{16}$/)
+    expect(names[0]).to.match(/^LOCK-[0-9a-f]{24}$/)
     expect(names[1]).to.equal(`${names[0]}.sock`)
     lock.release()
     lock.release()
@@ -152,7 +152,7 @@ describe('env/directory-lock', () => {
       expect(error.holder?.pid).to.equal(other.process.pid)
       expect(error.holder?.hostname).to.equal(processIdentity().hostname)
       expect(error.holder?.since).to.be.within(Date.now() - 60_000, Date.now())
-      expect(error.holder?.file).to.match(/^LOCK-[0-9a-f]{16}$/)
+      expect(error.holder?.file).to.match(/^LOCK-[0-9a-f]{24}$/)
       expect(error.message).to.contain(`process ${other.process.pid}`)
       expect((await findLockHolder(directory))?.pid).to.equal(other.process.pid)
     },
@@ -290,13 +290,24 @@ describe('env/directory-lock', () => {
     }
   })
 
+  it('is free when a power cut has damaged a claim [LOCK-26]', async function () {
+    const directory = tempDirectory()
+    if (directoryIdentity(directory).reach !== 'local') return this.skip()
+    if (isOfAnotherBoot(newToken('11111111'), processIdentity().bootId) === false)
+      return this.skip()
+    writeFileSync(`${directory}/${claimName(newToken('11111111'))}`, '')
+    expect(await findLockHolder(directory)).to.equal(undefined)
+    await lockAndRelease(directory)
+    expect(readdirSync(directory)).to.deep.equal([])
+  })
+
   it('leaves other files alone [LOCK-18]', async () => {
     const directory = tempDirectory()
     const names = [
       'LOCK-',
       'LOCK-xyz',
       `${claimName(TOKEN)}.bak`,
-      'LOCK-0123456789ABCDEF',
+      'LOCK-000000000123456789ABCDEF',
       '000001.log',
     ]
     for (const name of names) writeFileSync(`${directory}/${name}`, '')
@@ -306,8 +317,8 @@ describe('env/directory-lock', () => {
 
   it('clears away what dead contenders left, but no socket that lives [LOCK-18]', async () => {
     const directory = tempDirectory()
-    writeFileSync(`${directory}/LOCK-1111111111111111.tmp`, '')
-    const names = ['LOCK-2222222222222222', 'LOCK-3333333333333333'].map((name) => `${name}.sock`)
+    writeFileSync(`${directory}/LOCK-${'1'.repeat(24)}.tmp`, '')
+    const names = [`LOCK-${'2'.repeat(24)}`, `LOCK-${'3'.repeat(24)}`].map((name) => `${name}.sock`)
     const servers = within(directory, () => names.map((name) => createServer().listen(`./${name}`)))
     await new Promise((resolve) => servers[1]?.once('listening', resolve))
     // A socket whose owner died: closed under another name, it stays.

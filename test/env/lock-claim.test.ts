@@ -8,6 +8,7 @@ import {
   draftName,
   encodeClaim,
   holderOf,
+  isOfAnotherBoot,
   type LockClaim,
   newToken,
   parseLockFileName,
@@ -17,7 +18,7 @@ import {
 import { seededRandom, testSeed } from '../support/seed.ts'
 import { tempDirectory } from '../support/temp.ts'
 
-const TOKEN = '0123456789abcdef'
+const TOKEN = '00000000' + '0123456789abcdef'
 const CLAIM: LockClaim = {
   token: TOKEN,
   pid: 42,
@@ -120,7 +121,7 @@ describe('env/lock-claim', () => {
   })
 
   it('gives every claim a name of its own [LOCK-2]', () => {
-    const tokens = Array.from({ length: 100 }, newToken)
+    const tokens = Array.from({ length: 100 }, () => newToken(undefined))
     expect(new Set(tokens).size).to.equal(100)
     for (const token of tokens) {
       expect(parseLockFileName(claimName(token))).to.deep.equal({ token, part: 'claim' })
@@ -129,6 +130,21 @@ describe('env/lock-claim', () => {
     }
     for (const name of ['LOCK', 'LOCK-', 'LOCK-12', `LOCK-${TOKEN}0`, `LOCK-${TOKEN}.sock.tmp`]) {
       expect(parseLockFileName(name), name).to.equal(undefined)
+    }
+  })
+
+  it('tells of which boot it is by its name alone [LOCK-26]', () => {
+    const [one, other] = [
+      '9c7a4b21-1111-4222-8333-444455556666',
+      '9c7a4b22-1111-4222-8333-444455556666',
+    ]
+    expect(newToken(one)).to.match(/^9c7a4b21[0-9a-f]{16}$/)
+    expect(isOfAnotherBoot(newToken(one), other)).to.equal(true)
+    expect(isOfAnotherBoot(newToken(one), one)).to.equal(false)
+    for (const unknown of [undefined, '', 'boot', '9C7A4B21-1111']) {
+      expect(newToken(unknown)).to.match(/^00000000[0-9a-f]{16}$/)
+      expect(isOfAnotherBoot(newToken(unknown), one)).to.equal(false)
+      expect(isOfAnotherBoot(newToken(one), unknown)).to.equal(false)
     }
   })
 

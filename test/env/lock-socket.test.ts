@@ -24,7 +24,7 @@ describe('env/lock-socket', () => {
   it('knows a socket that has lost its file from one that is gone [LOCK-25]', async function () {
     if (process.platform !== 'linux') this.skip()
     const root = tempDirectory()
-    const name = `${newToken()}.sock`
+    const name = `${newToken(undefined)}.sock`
     expect(await probeSocket(root, name)).to.equal('gone')
     const socket = await listenOn(root, name)
     rmSync(`${root}/${name}`)

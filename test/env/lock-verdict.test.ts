@@ -1,6 +1,11 @@
 import { expect } from 'chai'
 import type { LockClaim } from '../../src/env/lock-claim.ts'
-import { type Evidence, judgeClaim, type Surroundings } from '../../src/env/lock-verdict.ts'
+import {
+  type Evidence,
+  judgeClaim,
+  judgeUnreadable,
+  type Surroundings,
+} from '../../src/env/lock-verdict.ts'
 import type { DirectoryIdentity, ProcessIdentity } from '../../src/env/process-identity.ts'
 
 const HERE: ProcessIdentity = {
@@ -26,7 +31,7 @@ const SHARED: DirectoryIdentity = { ...LOCAL, reach: 'shared', hasStableInodes: 
 /** A claim from this machine, by a process with a socket. */
 const CLAIM: LockClaim = {
   ...HERE,
-  token: '0123456789abcdef',
+  token: '9c7a4b21' + '0123456789abcdef',
   pid: 200,
   startTime: '2000',
   since: 0,
@@ -66,6 +71,18 @@ describe('env/lock-verdict', () => {
     expect(judge({ claim, directory: unknownReach, evidence: { process: 'gone' } })).to.equal(
       'unknown',
     )
+  })
+
+  it('takes a claim that cannot be read for dead where its name tells of another boot [LOCK-26]', () => {
+    const bootId = '9c7a4b22-1111-4222-8333-444455556666'
+    const here = { process: { ...HERE, bootId }, directory: LOCAL, hasKernelLock: true }
+    expect(judgeUnreadable(CLAIM.token, here)).to.equal('dead')
+    expect(judgeUnreadable('9c7a4b22'.padEnd(24, '1'), here)).to.equal('unknown')
+    expect(judgeUnreadable('0'.repeat(24), here)).to.equal('unknown')
+    expect(judgeUnreadable(CLAIM.token, { ...here, process: HERE })).to.equal('unknown')
+    for (const directory of [SHARED, { ...LOCAL, reach: undefined }]) {
+      expect(judgeUnreadable(CLAIM.token, { ...here, directory })).to.equal('unknown')
+    }
   })
 
   it('takes an owner whose socket accepts for alive [LOCK-10]', () => {

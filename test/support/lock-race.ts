@@ -14,7 +14,7 @@ import { type LockProcess, startLockProcess } from './lock-processes.ts'
 import type { Runtime } from './runtimes.ts'
 
 /** Of the claims that `plantClaim` leaves. */
-export const PLANTED_TOKEN = '0123456789abcdef'
+export const PLANTED_TOKEN = '000000000123456789abcdef'
 
 /** Leaves a claim without a socket in a directory: ours, with some facts changed. */
 export function plantClaim(directory: string, changes: Partial<LockClaim>): void {

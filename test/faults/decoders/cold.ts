@@ -127,7 +127,7 @@ export function closedTarget(): Target {
 
 /** A claim that decodes says what it is for, and can be written. */
 export function claimTarget(): Target {
-  const token = '0123456789abcdef'
+  const token = '00000000' + '0123456789abcdef'
   const claim: LockClaim = {
     ...{ token, pid: 77, platform: 'linux', since: 1_700_000_000_000, hasSocket: true },
     ...{ hasKernelLock: false, startTime: '12345', bootId: 'a-b-c', pidNamespace: 'pid:[4026]' },
