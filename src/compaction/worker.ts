@@ -5,17 +5,14 @@
 import { NodeFileSystem } from '../env/node-file-system.ts'
 import { serveJobs } from '../env/worker-host.ts'
 import { adoptKernelModule } from '../kernel/kernel.ts'
-import { loadChecksums } from '../util/checksum.ts'
+import { kernelHash64 } from '../kernel/kernel-checksum.ts'
+import { lendChecksums } from '../util/checksum.ts'
 import { type Job, runJob } from './run-job.ts'
 import type { WorkerSetup } from './worker-setup.ts'
 
-async function main(): Promise<void> {
-  await loadChecksums()
-  const fs = new NodeFileSystem()
-  serveJobs((job, context) => {
-    adoptKernelModule((context.setup as WorkerSetup).kernel)
-    return runJob(fs, job as Job)
-  })
-}
-
-void main()
+const fs = new NodeFileSystem()
+lendChecksums(kernelHash64)
+serveJobs((job, context) => {
+  adoptKernelModule((context.setup as WorkerSetup).kernel)
+  return runJob(fs, job as Job)
+})

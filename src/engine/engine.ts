@@ -340,7 +340,10 @@ function startWorkers(): void {
   if (areWorkersConfigured) return
   areWorkersConfigured = true
   configureWorker({
-    url: workerUrl(),
+    // Asked for by the first job: to find it takes as long as to read the manifest.
+    get url() {
+      return workerUrl()
+    },
     source: WORKER_SOURCE,
     setup: (): WorkerSetup => ({ kernel: kernelModule() }),
   })

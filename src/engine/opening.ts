@@ -12,9 +12,10 @@ import { errorCode, ioError, parentPath } from '../env/file-io.ts'
 import type { DirectoryLock, FileSystem } from '../env/file-system.ts'
 import { corruption, SedgeError } from '../errors.ts'
 import { Kernel } from '../kernel/kernel.ts'
+import { kernelHash64 } from '../kernel/kernel-checksum.ts'
 import { LogChain } from '../log/log-chain.ts'
 import { TableFiles } from '../table/table-files.ts'
-import { loadChecksums } from '../util/checksum.ts'
+import { lendChecksums } from '../util/checksum.ts'
 import { readClosed } from '../version/closed-statement.ts'
 import { logFileName, parseFileName, tableFileName, valueFileName } from '../version/file-names.ts'
 import { Manifest } from '../version/manifest.ts'
@@ -49,7 +50,7 @@ export async function openStore(
   if (options.compression === 'zstd' && env.zstd() === undefined) {
     throw new SedgeError('UNSUPPORTED', 'this runtime has no zstd')
   }
-  await loadChecksums()
+  lendChecksums(kernelHash64)
   if (options.readOnly) return openForReading(env, path, options)
   prepareDirectory(env.fs, path, options)
   const lock = await lockStore(env.fs, path)
@@ -164,9 +165,11 @@ function openLocked(
   }
   if (options.errorIfExists) throw new SedgeError('EXISTS', 'there is a store here already')
   const { kernel, log, clean } = readAll(env, path, options, recovered)
-  const manifest = Manifest.takeOver(fs, path, recovered, { maxLevels: options.maxLevels })
+  const manifest = Manifest.takeOver(fs, path, recovered, {
+    maxLevels: options.maxLevels,
+    isClosed: clean,
+  })
   try {
-    manifest.removeClosed()
     const removed = removeOrphans(fs, path, manifest, log)
     const store = build(env, path, options, kernel, manifest, manifest, log, clean, removed)
     return { store, lock, mustFlush: !clean && log.segments.length > 0 }

@@ -10,7 +10,7 @@ import { corruption, type SedgeError } from '../errors.ts'
 import { type CheckedTable, checkTable } from '../table/table-check.ts'
 import { TABLE_HEADER_BYTES, tableIdentity } from '../table/table-format.ts'
 import { equalBytes } from '../util/bytes.ts'
-import { checksumText, Hash64 } from '../util/checksum.ts'
+import { checksumText, Hash64, loadChecksums } from '../util/checksum.ts'
 import { logFileName, tableFileName } from '../version/file-names.ts'
 import type { TableMeta } from '../version/table-meta.ts'
 import type { Version } from '../version/version.ts'
@@ -35,6 +35,8 @@ const PIECE_BYTES = 256 * 1024
 
 /** Damage is reported, not thrown. Rejects with `IO` when a file cannot be read, and with `UNSUPPORTED` for zstd without zstd. */
 export async function verifyStore(store: StoreToVerify): Promise<VerifyReport> {
+  // Another implementation than the kernel's, which has written the store.
+  await loadChecksums()
   return new Verification(store).run()
 }
 

@@ -42,7 +42,8 @@ export function adoptKernelModule(module: KernelModule): void {
   compiled = module as WebAssembly.Module
 }
 
-function instantiate(): WebAssembly.Instance {
+/** An instance with a memory of its own. */
+export function instantiate(): WebAssembly.Instance {
   /** Only the checked kernel calls this. A string is UTF-16 behind its length in bytes. */
   const abort = (message: number, file: number, line: number, column: number): never => {
     const { buffer } = instance.exports['memory'] as WebAssembly.Memory

@@ -1,8 +1,8 @@
 /**
  * XXH64 for the cold paths: manifest, log and table files read outside the kernel. The one place that
- * knows the package `xxhash-wasm`; the kernel's own XXH64 is a second, independent implementation.
+ * knows the package `xxhash-wasm`, an implementation that is independent of the kernel's own.
  *
- * Call protocol: `await loadChecksums()` once, then the synchronous functions.
+ * Call protocol: `await loadChecksums()` once, then the synchronous functions; or, for `hash64` alone, `lendChecksums`.
  */
 import xxhash, { type XXHash, type XXHashAPI } from 'xxhash-wasm'
 import { SedgeError } from '../errors.ts'
@@ -13,6 +13,15 @@ const PIECE_BYTES = 65_536
 
 let loading: Promise<void> | undefined
 let loaded: XXHashAPI | undefined
+let lent: ((bytes: Uint8Array, seed: bigint) => bigint) | undefined
+
+/**
+ * Lends an XXH64 that is there already, for `hash64` until `loadChecksums` has settled: to load the package would be a tenth of
+ * an open. Verify and repair load it, so that what one implementation has written another one checks.
+ */
+export function lendChecksums(hash: (bytes: Uint8Array, seed: bigint) => bigint): void {
+  lent = hash
+}
 
 /** Makes the functions below usable. Idempotent. Rejects with `UNSUPPORTED` where they cannot run. */
 export function loadChecksums(): Promise<void> {
@@ -36,6 +45,7 @@ function api(): XXHashAPI {
 
 /** XXH64 of `bytes`, from 0 to 2^64 - 1. */
 export function hash64(bytes: Uint8Array, seed = 0n): bigint {
+  if (loaded === undefined && lent !== undefined) return lent(bytes, seed)
   if (bytes.length <= PIECE_BYTES) return api().h64Raw(bytes, seed)
   return new Hash64(seed).update(bytes).digest()
 }

@@ -124,15 +124,12 @@ function readClosedBytes(fs: FileSystem, path: string): Uint8Array | undefined {
   }
 }
 
-/** Writes the statement durably, by way of the temporary file of an unused number. Throws `IO` or `FULL`. */
-export function writeClosed(
-  fs: FileSystem,
-  directory: string,
-  number: number,
-  statement: ClosedStatement,
-): void {
-  const temporary = `${directory}/${temporaryFileName(number)}`
+/** Writes the statement durably, by way of the temporary file of the manifest's number. Throws `IO` or `FULL`. */
+export function writeClosed(fs: FileSystem, directory: string, statement: ClosedStatement): void {
+  const temporary = `${directory}/${temporaryFileName(statement.manifestNumber)}`
   try {
+    // An earlier close may have left it, cut short.
+    if (fs.status(temporary) !== undefined) fs.remove(temporary)
     const file = fs.open(temporary, 'create')
     try {
       writeFully(file, encodeClosed(statement), 0)
@@ -147,14 +144,11 @@ export function writeClosed(
   }
 }
 
-/** Removes the statement, if there is one, durably. Throws `IO`. */
+/** Removes a statement that is out of date, if there is one. It counts for nothing where it cannot be removed. */
 export function removeClosed(fs: FileSystem, directory: string): void {
-  const path = `${directory}/${CLOSED_FILE_NAME}`
   try {
-    if (fs.status(path) === undefined) return
-    fs.remove(path)
-    fs.syncDirectory(directory)
-  } catch (error) {
-    throw ioError(error, 'cannot remove', CLOSED_FILE_NAME)
+    fs.remove(`${directory}/${CLOSED_FILE_NAME}`)
+  } catch {
+    // There is none, as a rule.
   }
 }

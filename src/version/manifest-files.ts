@@ -3,9 +3,11 @@
  * file system come out as they are; `manifest.ts` turns them into `SedgeError`s.
  *
  *     open: claimEpoch, writeManifest, install        rotation: writeManifest, install
+ *     open after a clean close: claimEpoch, openManifest        its first change: syncMarker, removeReplaced
  */
 import { errorCode, ioError, statusOf, writeFully } from '../env/file-io.ts'
 import type { File, FileSystem } from '../env/file-system.ts'
+import { SedgeError } from '../errors.ts'
 import { assert } from '../util/assert.ts'
 import { manifestFileName, markerFileName, parseFileName } from './file-names.ts'
 import {
@@ -37,6 +39,7 @@ export interface OpenManifest {
   readonly header: ManifestHeader
   /** Bytes. */
   readonly length: number
+  readonly snapshotLength: number
 }
 
 /**
@@ -91,7 +94,54 @@ export function writeManifest(
     removeQuietly(fs, path)
     throw error
   }
-  return { file, header, length: HEADER_BYTES + record.length }
+  const length = HEADER_BYTES + record.length
+  return { file, header, length, snapshotLength: length }
+}
+
+/** Opens the manifest that was recovered, to go on in it. Throws `IO`. */
+export function openManifest(
+  fs: FileSystem,
+  directory: string,
+  recovered: Recovered,
+): OpenManifest {
+  const { storeId, hashSeed, manifestNumber: number, manifestEpoch: epoch } = recovered
+  const { length, snapshotLength } = recovered
+  const name = manifestFileName(number)
+  try {
+    const file = fs.open(`${directory}/${name}`, 'readwrite')
+    return { file, header: { storeId, hashSeed, number, epoch }, length, snapshotLength }
+  } catch (error) {
+    throw ioError(error, 'cannot open', name)
+  }
+}
+
+/** Puts a marker that was created before on disk. */
+export function syncMarker(fs: FileSystem, directory: string, marker: Marker): void {
+  const file = fs.open(`${directory}/${markerFileName(marker.epoch, marker.number)}`, 'readwrite')
+  try {
+    file.sync()
+  } finally {
+    file.close()
+  }
+  fs.syncDirectory(directory)
+}
+
+/**
+ * Removes the markers and manifests that the current ones have replaced, unless there is a higher epoch. What cannot be removed,
+ * or comes back after a power cut, stays for the next time: it counts for nothing.
+ */
+export function removeReplaced(fs: FileSystem, directory: string, current: Marker): void {
+  const markers: string[] = []
+  const manifests: string[] = []
+  for (const name of listNames(fs, directory)) {
+    const parsed = parseFileName(name)
+    if (parsed?.type === 'manifest' && parsed.number !== current.number) manifests.push(name)
+    if (parsed?.type !== 'marker') continue
+    if (parsed.epoch > current.epoch) return
+    if (!isSame(parsed, current)) markers.push(name)
+  }
+  // The markers first: none may be left without its manifest.
+  for (const name of [...markers, ...manifests]) removeQuietly(fs, `${directory}/${name}`)
 }
 
 /**
@@ -151,6 +201,17 @@ function removeQuietly(fs: FileSystem, path: string): void {
   } catch {
     // What stays behind is passed over by recovery and removed at the next open.
   }
+}
+
+/** What an opener is told that is not the last one. */
+export function fenced(outcome?: 'unknown'): SedgeError {
+  return new SedgeError('LOCKED', 'another process has taken the store over', { outcome })
+}
+
+/** A failure that leaves open whether what was to be written is there. */
+export function unknownOutcome(error: unknown, name: string): SedgeError {
+  const { code, message, file } = ioError(error, 'cannot write', name)
+  return new SedgeError(code, message, { cause: error, file, outcome: 'unknown' })
 }
 
 /** The numbers, from `least` up, that files in the directory carry. */

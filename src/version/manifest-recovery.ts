@@ -46,8 +46,12 @@ export interface Recovered extends StoreState {
   readonly manifestNumber: number
   /** Bytes of the manifest up to the end of its last record. */
   readonly length: number
+  /** Bytes of the manifest up to the end of its snapshot. */
+  readonly snapshotLength: number
   /** Bytes behind the last record, dropped because a crash may have torn them. */
   readonly tornTailBytes: number
+  /** Of the opener that wrote the manifest; its records are sealed with it. */
+  readonly manifestEpoch: number
   /** Every marker in the directory, valid or not. */
   readonly markers: readonly Marker[]
 }
@@ -63,6 +67,7 @@ interface LoadedManifest {
   readonly state: StoreState
   readonly records: number
   readonly length: number
+  readonly snapshotLength: number
   readonly tornTailBytes: number
 }
 
@@ -98,7 +103,7 @@ function recoverBy(
   for (const marker of markers.slice(0, found.index)) {
     if (marker.number !== number) checkIsUnfinished(fs, directory, marker)
   }
-  const { header, state, length, tornTailBytes } = loadManifest(fs, directory, number)
+  const { header, state, ...lengths } = loadManifest(fs, directory, number)
   const file = manifestFileName(number)
   if (!equalBytes(header.storeId, found.storeId)) {
     throw corruption(file, 16, `the store id is not that of ${markerFileName(epoch, number)}`)
@@ -108,8 +113,19 @@ function recoverBy(
     throw corruption(file, 48, 'the epoch is above that of its marker', epochs)
   }
   const { storeId, hashSeed } = header
-  const identity = { storeId, hashSeed, epoch, manifestNumber: number }
-  return { ...state, ...identity, length, tornTailBytes, markers }
+  const { length, snapshotLength, tornTailBytes } = lengths
+  return {
+    ...state,
+    storeId,
+    hashSeed,
+    epoch,
+    manifestNumber: number,
+    manifestEpoch: header.epoch,
+    length,
+    snapshotLength,
+    tornTailBytes,
+    markers,
+  }
 }
 
 export function changedMeanwhile(cause?: unknown): SedgeError {
@@ -218,9 +234,10 @@ function loadManifest(fs: FileSystem, directory: string, number: number): Loaded
       throw corruption(name, 40, 'the manifest has another number than its name', numbers)
     }
     const identity = manifestIdentity(header)
-    const { state, records, length } = replay(file, name, size, identity)
+    const replayed = replay(file, name, size, identity)
+    const { length } = replayed
     checkNothingFollows(file, name, size, identity, length)
-    return { header, state, records, length, tornTailBytes: size - length }
+    return { header, ...replayed, tornTailBytes: size - length }
   })
 }
 
@@ -230,9 +247,10 @@ function replay(
   name: string,
   size: number,
   identity: bigint,
-): { state: StoreState; records: number; length: number } {
+): Omit<LoadedManifest, 'header' | 'tornTailBytes'> {
   const builder = new StateBuilder()
   let records = 0
+  let snapshotLength = 0
   let offset = HEADER_BYTES
   for (;;) {
     const record = readRecord(file, size, identity, offset)
@@ -246,9 +264,11 @@ function replay(
     sound(name, offset, () => builder.apply(edit))
     offset += RECORD_HEADER_BYTES + record.payload.length
     records++
+    if (records === 1) snapshotLength = offset
   }
   if (records === 0) throw corruption(name, offset, 'the snapshot is damaged')
-  return { state: sound(name, undefined, () => builder.build()), records, length: offset }
+  const state = sound(name, undefined, () => builder.build())
+  return { state, records, length: offset, snapshotLength }
 }
 
 /** Runs `action` and turns an unsound version into `CORRUPTION`. */

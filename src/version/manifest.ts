@@ -1,21 +1,26 @@
 /**
- * The manifest of a store that is open for writing: docs/manifest-format.md, MAN-13 to MAN-18.
+ * The manifest of a store that is open for writing: docs/manifest-format.md, MAN-13 to MAN-18 and MAN-23.
  *
  * Call protocol: (create | recover takeOver) (append | allocateNumber | isFenced)* writeClosed? close.
- * All calls are synchronous and durable when they return.
+ * All calls are synchronous, and durable when they return, but for an epoch taken after a clean close [MAN-23].
  */
 import { errorCode, ioError, isNoSpace, statusOf, writeFully } from '../env/file-io.ts'
 import type { File, FileSystem } from '../env/file-system.ts'
 import { SedgeError } from '../errors.ts'
 import { type ClosedSegment, removeClosed, writeClosed } from './closed-statement.ts'
-import { manifestFileName, markerFileName, parseFileName } from './file-names.ts'
+import { manifestFileName } from './file-names.ts'
 import {
   claimEpoch,
+  fenced,
   install,
   nextFree,
   type OpenManifest,
+  openManifest,
   RESERVE_NUMBERS,
+  removeReplaced,
+  syncMarker,
   takenNumbers,
+  unknownOutcome,
   writeManifest,
 } from './manifest-files.ts'
 import {
@@ -39,7 +44,7 @@ import { encodeVersionEdit, type SyncedLog, type VersionEdit } from './version-e
 const ROTATE_BYTES_MIN = 65_536
 const ROTATE_FACTOR = 4
 
-/** What may change by `append`; file numbers are the manifest's own business. */
+/** What may change by `append`. */
 export type ManifestEdit = Omit<VersionEdit, 'nextFileNumber'>
 
 export interface CreateOptions {
@@ -55,6 +60,8 @@ export interface CreateOptions {
 export interface TakeOverOptions {
   /** Number of levels, 2 to 16; never fewer than have tables. The store's own when absent. */
   readonly maxLevels?: number | undefined
+  /** Whether the closing statement holds for what was recovered: then the manifest goes on. Default false. */
+  readonly isClosed?: boolean | undefined
 }
 
 export class Manifest {
@@ -69,6 +76,9 @@ export class Manifest {
   #snapshotLength: number
   #state: StoreState
   #nextNumber: number
+  readonly #epoch: number
+  /** Whether the marker of our epoch is known to be on disk. */
+  #isSettled: boolean
   #failure: SedgeError | undefined
   #isClosed = false
 
@@ -78,6 +88,7 @@ export class Manifest {
     taken: ReadonlySet<number>,
     state: StoreState,
     open: OpenManifest,
+    claimed?: { epoch: number; nextNumber: number },
   ) {
     this.#fs = fs
     this.#directory = directory
@@ -86,9 +97,11 @@ export class Manifest {
     this.#header = open.header
     this.#identity = manifestIdentity(open.header)
     this.#length = open.length
-    this.#snapshotLength = open.length
+    this.#snapshotLength = open.snapshotLength
     this.#state = state
-    this.#nextNumber = open.header.number + 1
+    this.#nextNumber = claimed?.nextNumber ?? open.header.number + 1
+    this.#epoch = claimed?.epoch ?? open.header.epoch
+    this.#isSettled = claimed === undefined
   }
 
   /**
@@ -136,6 +149,10 @@ export class Manifest {
     const number = nextFree(taken, recovered.nextFileNumber)
     const { version, storeId, hashSeed } = recovered
     const levels = Math.max(options.maxLevels ?? version.levels.length, version.deepestLevel() + 1)
+    if (options.isClosed === true && levels === version.levels.length) {
+      const open = openManifest(fs, directory, recovered)
+      return new Manifest(fs, directory, taken, recovered, open, { epoch, nextNumber: number })
+    }
     const edit = { levels, nextFileNumber: number + 1 + RESERVE_NUMBERS }
     const state = applyEdit(recovered, edit)
     const header = { storeId, hashSeed, number, epoch }
@@ -157,7 +174,7 @@ export class Manifest {
       open = writeManifest(fs, directory, header, state)
       install(fs, directory, header, isExpected)
       const manifest = new Manifest(fs, directory, taken, state, open)
-      manifest.#removeOlder()
+      manifest.#removeReplaced()
       return manifest
     } catch (error) {
       open?.file.close()
@@ -180,7 +197,11 @@ export class Manifest {
   }
 
   get epoch(): number {
-    return this.#header.epoch
+    return this.#epoch
+  }
+
+  get #marker(): Marker {
+    return { epoch: this.#epoch, number: this.number }
   }
 
   /** Of the manifest's file. */
@@ -222,6 +243,7 @@ export class Manifest {
     const nextFileNumber = isLow ? this.#nextNumber + RESERVE_NUMBERS : undefined
     const whole: VersionEdit = { ...edit, nextFileNumber }
     const state = applyEdit(this.#state, whole)
+    this.#settle()
     this.#write(encodeVersionEdit(whole))
     this.#checkStillOurs()
     this.#state = state
@@ -244,20 +266,16 @@ export class Manifest {
 
   /** States the lengths of all files that a clean close leaves. The last call before `close`. Throws as `append` does. */
   writeClosed(segments: readonly ClosedSegment[]): void {
-    const number = this.allocateNumber()
+    this.#checkUsable()
     if (this.isFenced()) throw this.#fail(fenced())
-    writeClosed(this.#fs, this.#directory, number, {
+    this.#settle()
+    writeClosed(this.#fs, this.#directory, {
       storeId: this.storeId,
       epoch: this.epoch,
       manifestNumber: this.number,
       manifestLength: this.#length,
       segments,
     })
-  }
-
-  /** Removes the statement of the last close durably: before the first write. Throws `IO`. */
-  removeClosed(): void {
-    removeClosed(this.#fs, this.#directory)
   }
 
   /** Gives the file up. Idempotent. All appended edits are on disk already. Throws `IO`. */
@@ -282,6 +300,23 @@ export class Manifest {
   #fail(error: SedgeError): SedgeError {
     this.#failure = error
     return error
+  }
+
+  /** Puts the epoch on disk, and only then removes what the last opener left to be told by [MAN-23]. */
+  #settle(): void {
+    if (this.#isSettled) return
+    try {
+      syncMarker(this.#fs, this.#directory, this.#marker)
+    } catch (error) {
+      throw this.#fail(ioError(error, 'cannot sync', 'the marker'))
+    }
+    this.#isSettled = true
+    this.#removeReplaced()
+  }
+
+  #removeReplaced(): void {
+    removeReplaced(this.#fs, this.#directory, this.#marker)
+    removeClosed(this.#fs, this.#directory)
   }
 
   #write(edit: Uint8Array): void {
@@ -328,7 +363,7 @@ export class Manifest {
     const number = nextFree(this.#taken, this.#nextNumber)
     const nextFileNumber = Math.max(this.#state.nextFileNumber, number + 1)
     const state = { ...this.#state, nextFileNumber }
-    const header = { ...this.#header, number }
+    const header = { ...this.#header, number, epoch: this.#epoch }
     this.#nextNumber = number + 1
     let open: OpenManifest
     try {
@@ -347,7 +382,7 @@ export class Manifest {
     this.#use(open, state)
     try {
       old.close()
-      this.#removeOlder()
+      this.#removeReplaced()
     } catch (error) {
       throw this.#fail(ioError(error, 'cannot remove what came before', manifestFileName(number)))
     }
@@ -358,41 +393,8 @@ export class Manifest {
     this.#header = open.header
     this.#identity = manifestIdentity(open.header)
     this.#length = open.length
-    this.#snapshotLength = open.length
+    this.#snapshotLength = open.snapshotLength
     this.#state = state
+    this.#isSettled = true
   }
-
-  /** Removes the markers and manifests that the current ones have replaced; what cannot be removed stays for the next time. */
-  #removeOlder(): void {
-    const names = this.#fs.list(this.#directory)
-    if (this.isFenced()) return
-    const markers = names.filter((name) => this.#isReplaced(name, 'marker'))
-    const manifests = names.filter((name) => this.#isReplaced(name, 'manifest'))
-    if (markers.length + manifests.length === 0) return
-    for (const name of [...markers, ...manifests]) {
-      try {
-        this.#fs.remove(`${this.#directory}/${name}`)
-      } catch {
-        // A scanner may hold it open. It does no harm: the newest marker counts.
-      }
-    }
-    this.#fs.syncDirectory(this.#directory)
-  }
-
-  #isReplaced(name: string, type: 'marker' | 'manifest'): boolean {
-    const parsed = parseFileName(name)
-    if (parsed?.type === 'marker') {
-      return type === 'marker' && name !== markerFileName(this.epoch, this.number)
-    }
-    return parsed?.type === 'manifest' && type === 'manifest' && parsed.number !== this.number
-  }
-}
-
-function fenced(outcome?: 'unknown'): SedgeError {
-  return new SedgeError('LOCKED', 'another process has taken the store over', { outcome })
-}
-
-function unknownOutcome(error: unknown, name: string): SedgeError {
-  const { code, message, file } = ioError(error, 'cannot write', name)
-  return new SedgeError(code, message, { cause: error, file, outcome: 'unknown' })
 }

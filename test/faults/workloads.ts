@@ -140,7 +140,6 @@ async function deepTables(life: Workload, fs: FileSystem): Promise<void> {
   if (recovered === undefined) throw new Error('there is no manifest')
   const statement = readClosed(fs, STORE, recovered)
   const manifest = Manifest.takeOver(fs, STORE, recovered)
-  manifest.removeClosed()
   const removeTables = manifest.version.tables()
   manifest.append({ removeTables, addTables: removeTables.map((one) => ({ ...one, level: 4 })) })
   if (statement !== undefined) manifest.writeClosed(statement.segments)

@@ -41,9 +41,8 @@ export function lifeOfStore(fs: FileSystem): void {
   first.writeClosed([])
   first.close()
   const recovered = Manifest.recover(fs, 'store')!
-  readClosed(fs, 'store', recovered)
-  const second = Manifest.takeOver(fs, 'store', recovered)
-  second.removeClosed()
+  const isClosed = readClosed(fs, 'store', recovered) !== undefined
+  const second = Manifest.takeOver(fs, 'store', recovered, { isClosed })
   edits(second, 25, 1)
   for (let count = 0; count < 80; count++) second.allocateNumber()
   second.close()

@@ -107,11 +107,12 @@ describe('version/closed-statement', () => {
       }
     }
     fs.onMutation = check
-    writeClosed(fs, 'store', 5, STATEMENT)
+    writeClosed(fs, 'store', STATEMENT)
     check()
     expect(fs.image('lost').list('store')).to.deep.equal(['CLOSED'])
     removeClosed(fs, 'store')
     check()
+    fs.syncDirectory('store')
     expect(fs.image('lost').list('store')).to.deep.equal([])
     removeClosed(fs, 'store')
     expect([...seen].sort()).to.deep.equal([false, true])

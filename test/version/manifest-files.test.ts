@@ -189,17 +189,17 @@ function trackedLife(
       onState?.(manifest.version)
     }
   }
-  const reopen = (): void => {
+  const reopen = (isClosed: boolean): void => {
     manifest.writeClosed([{ number: 5, logLength: 80, valueLength: 0 }])
     manifest.close()
-    manifest = Manifest.takeOver(fs, 'store', Manifest.recover(fs, 'store')!)
-    manifest.removeClosed()
+    manifest = Manifest.takeOver(fs, 'store', Manifest.recover(fs, 'store')!, { isClosed })
   }
   editTo(2)
-  reopen()
+  reopen(true)
+  reopen(true)
   editTo(22)
   for (let count = 0; count < 70; count++) progress.handedOut = manifest.allocateNumber()
-  reopen()
+  reopen(false)
   editTo(24)
   manifest.close()
 }

@@ -5,6 +5,7 @@ import { readClosed } from '../../src/version/closed-statement.ts'
 import { parseFileName } from '../../src/version/file-names.ts'
 import { Manifest } from '../../src/version/manifest.ts'
 import { VersionError } from '../../src/version/version.ts'
+import { CrashFileSystem } from '../support/crash-file-system.ts'
 import { type Fault, faultFileSystem } from '../support/fault-file-system.ts'
 import { codeOf, directory, edits, OPTIONS, thrownBy } from '../support/manifests.ts'
 import { tableMeta, versionText } from '../support/table-metas.ts'
@@ -267,11 +268,64 @@ describe('version/manifest', () => {
     const closed = readClosed(fs, 'store', recovered)!
     expect(closed).to.include({ epoch: 1, manifestNumber: 1, manifestLength: manifest.length })
     expect(closed.segments).to.deep.equal(segments)
-    const next = Manifest.takeOver(fs, 'store', recovered)
+    Manifest.takeOver(fs, 'store', recovered)
     expect(readClosed(fs, 'store', Manifest.recover(fs, 'store')!)).to.equal(undefined)
-    next.removeClosed()
     expect(fs.list('store')).to.not.include('CLOSED')
-    next.removeClosed()
+  })
+
+  it('goes on in its manifest after a clean close, and syncs when it changes [MAN-14, MAN-21, MAN-23]', () => {
+    const fs = new CrashFileSystem()
+    fs.makeDirectory('store')
+    const first = Manifest.create(fs, 'store', OPTIONS)
+    first.append({ lastSequence: 5 })
+    first.writeClosed([])
+    first.close()
+    const recovered = Manifest.recover(fs, 'store')!
+    const next = Manifest.takeOver(fs, 'store', recovered, { maxLevels: 7, isClosed: true })
+    expect(next).to.include({ epoch: 2, number: 1, lastSequence: 5, length: first.length })
+    expect(codeOf(() => Manifest.takeOver(fs, 'store', recovered, { isClosed: true }))).to.equal(
+      'LOCKED',
+    )
+    const unchanged = fs.image('lost')
+    const before = Manifest.recover(unchanged, 'store')!
+    expect(before.epoch).to.equal(1)
+    expect(readClosed(unchanged, 'store', before)).to.not.equal(undefined)
+    next.append({ lastSequence: 6 })
+    for (const policy of ['lost', 'kept'] as const) {
+      const image = fs.image(policy)
+      const after = Manifest.recover(image, 'store')!
+      expect(after).to.include({ epoch: 2, manifestNumber: 1, lastSequence: 6 })
+      expect(readClosed(image, 'store', after)).to.equal(undefined)
+    }
+    expect(fs.list('store').sort()).to.deep.equal(['CURRENT-000002-000001', 'MANIFEST-000001'])
+    expect(next.allocateNumber()).to.equal(recovered.nextFileNumber)
+  })
+
+  it('makes a new manifest after a clean close where the levels change [MAN-14, MAN-23]', () => {
+    const fs = directory()
+    const first = Manifest.create(fs, 'store', OPTIONS)
+    first.writeClosed([])
+    first.close()
+    const recovered = Manifest.recover(fs, 'store')!
+    const next = Manifest.takeOver(fs, 'store', recovered, { maxLevels: 9, isClosed: true })
+    expect(next.version.levels.length).to.equal(9)
+    expect(next.number).to.equal(recovered.nextFileNumber)
+  })
+
+  it('fails for good when its epoch cannot be synced [MAN-15, MAN-23]', () => {
+    for (const failing of ['sync', 'syncDirectory']) {
+      const inner = directory()
+      const first = Manifest.create(inner, 'store', OPTIONS)
+      first.writeClosed([])
+      first.close()
+      const fs = faultFileSystem(inner, (call) => (call === failing ? 'EIO' : undefined))
+      const next = Manifest.takeOver(fs, 'store', Manifest.recover(fs, 'store')!, {
+        isClosed: true,
+      })
+      expect(codeOf(() => next.append({ lastSequence: 1 }))).to.equal('IO')
+      expect(codeOf(() => next.append({ lastSequence: 1 }))).to.equal('FAILED')
+      expect(readClosed(inner, 'store', Manifest.recover(inner, 'store')!)).to.equal(undefined)
+    }
   })
 
   it('cannot be used after close', () => {
