@@ -1,9 +1,12 @@
-/** SedgeDB itself, with its defaults. */
+/** SedgeDB itself, with its defaults, and its preset for small memory where the budget is that. */
 import { readFileSync } from 'node:fs'
 import { open } from '../../src/index.ts'
 import type { Description, Engine, EngineOptions, Scan } from '../engine.ts'
 
 const MANIFEST = new URL('../../../package.json', import.meta.url)
+
+/** Caches and write buffers of at most this are what the preset is for. Bytes. */
+const EDGE_BYTES = 4 << 20
 
 /** Room for the longest value that is read into memory of the caller. */
 const TARGET_BYTES = 1 << 20
@@ -13,7 +16,7 @@ export const description: Description = {
   version: (JSON.parse(readFileSync(MANIFEST, 'utf8')) as { version: string }).version,
   isVolatile: false,
   levels: ['process', 'disk'],
-  settings: "values 'binary'; reused: getInto; all else default",
+  settings: "values 'binary'; reused: getInto; edge: preset 'edge'; all else default",
 }
 
 export async function openEngine(options: EngineOptions): Promise<Engine> {
@@ -22,6 +25,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     durability: options.level,
     cacheSize: options.cacheBytes,
     memtableSize: options.writeBufferBytes,
+    preset: isEdge(options) ? 'edge' : undefined,
   })
   const target = Buffer.alloc(TARGET_BYTES)
   const utf8 = { valueEncoding: 'utf8' } as const
@@ -47,6 +51,10 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     compact: () => db.compact(),
     close: () => db.close(),
   }
+}
+
+function isEdge({ cacheBytes, writeBufferBytes }: EngineOptions): boolean {
+  return cacheBytes <= EDGE_BYTES && writeBufferBytes <= EDGE_BYTES
 }
 
 function rangeOf({ reverse, from, limit = Number.POSITIVE_INFINITY }: Scan): object {

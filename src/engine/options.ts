@@ -48,9 +48,9 @@ export interface OpenOptions<
   readonly maxLevels?: number | undefined
   /** What open does about a damaged log. Default `'tail'`. */
   readonly recovery?: RecoveryMode | undefined
-  /** Background workers, 0 or 1. Default 1, and 0 when `fs`, `clock` or `random` is given. */
+  /** Background workers, 0 or 1. Default 1, and 0 with `preset: 'edge'` or when `fs`, `clock` or `random` is given. */
   readonly workers?: 0 | 1 | undefined
-  /** `'edge'`: memtables and cache of 4 MiB each, unless they are given. */
+  /** `'edge'`: memtables and cache of 4 MiB each, and no workers, unless they are given. */
   readonly preset?: 'edge' | undefined
   /** Told of background work, stalls and failures. What it throws, or rejects with, is ignored. */
   readonly onEvent?: ((event: StoreEvent) => void) | undefined
@@ -144,7 +144,7 @@ export function resolveOptions(
   const defaultMemtable = preset === 'edge' ? EDGE_SIZE : 64 * MIB
   return {
     ...resolveExistence(options),
-    ...resolveEnvironment(options),
+    ...resolveEnvironment(options, preset === 'edge' ? 0 : 1),
     durability:
       choiceOption(options, 'durability', ['none', 'process', 'disk'] as const) ?? 'process',
     memtableSize:
@@ -189,7 +189,7 @@ function resolveExistence(options: object): Existence {
 
 type Environment = Pick<ResolvedOptions, 'fs' | 'clock' | 'random' | 'workers'>
 
-function resolveEnvironment(options: object): Environment {
+function resolveEnvironment(options: object, defaultWorkers: 0 | 1): Environment {
   const fs = fileSystemOption(options)
   const clock = functionOption<() => number>(options, 'clock')
   const random = functionOption<() => number>(options, 'random')
@@ -199,7 +199,7 @@ function resolveEnvironment(options: object): Environment {
     // Objects cannot cross to a worker.
     throw new RangeError('workers must be 0 together with fs, clock or random')
   }
-  return { fs, clock, random, workers: workers ?? (injected ? 0 : 1) }
+  return { fs, clock, random, workers: workers ?? (injected ? 0 : defaultWorkers) }
 }
 
 /** The option `fs`; `undefined` for the machine's. Throws `TypeError`. */

@@ -8,13 +8,18 @@ const CGROUP_ROOT = '/sys/fs/cgroup'
 /** Control groups nest; no real path is deeper. */
 const CGROUP_DEPTH_MAX = 64
 
-/** Bytes; `undefined` where nothing about it may be known. */
+let known: { readonly bytes: number | undefined } | undefined
+
+/** Bytes; `undefined` where nothing about it may be known. Looks once a process: it is a tenth of an open. */
 export function machineMemory(): number | undefined {
-  return smallestLimit([
-    attempt(totalmem),
-    attempt(() => process.constrainedMemory?.()),
-    ...containerLimits((path) => attempt(() => readFileSync(path, 'utf8'))),
-  ])
+  known ??= {
+    bytes: smallestLimit([
+      attempt(totalmem),
+      attempt(() => process.constrainedMemory?.()),
+      ...containerLimits((path) => attempt(() => readFileSync(path, 'utf8'))),
+    ]),
+  }
+  return known.bytes
 }
 
 /** The smallest that is a number of bytes. Zero and numbers past 2^53 are how systems write "no limit". */

@@ -18,14 +18,17 @@ describe('compaction/job-kernel', () => {
     useTarget()
   })
 
-  it('lends each kernel to one job at a time, and keeps one for the next', () => {
-    const first = borrowKernel(1n)
-    const second = borrowKernel(1n)
-    expect(second).not.to.equal(first)
-    returnKernel(second)
-    const third = borrowKernel(2n)
-    expect(third).to.equal(second)
-    expect(borrowKernel(2n)).not.to.equal(third)
+  it('lends each kernel to one job at a time, and keeps those of a flush within a compaction', () => {
+    const compaction = borrowKernel(1n)
+    const flush = borrowKernel(1n)
+    const third = borrowKernel(1n)
+    expect(new Set([compaction, flush, third]).size).to.equal(3)
+    returnKernel(flush)
+    returnKernel(compaction)
+    returnKernel(third)
+    const next = [borrowKernel(2n), borrowKernel(2n), borrowKernel(2n)]
+    expect(next.slice(0, 2)).to.have.members([compaction, flush])
+    expect(next[2]).not.to.equal(third)
   })
 
   it('does not keep a kernel that has grown large', () => {

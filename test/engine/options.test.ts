@@ -135,7 +135,11 @@ describe('engine/options', () => {
   })
 
   it('has a preset for small memory, which given sizes override [OPT-5]', () => {
-    expect(resolve({ preset: 'edge' })).to.include({ memtableSize: 4 * MIB, cacheSize: 4 * MIB })
+    expect(resolve({ preset: 'edge' })).to.include({
+      ...{ memtableSize: 4 * MIB, cacheSize: 4 * MIB, workers: 0 },
+    })
+    expect(resolve({ preset: 'edge', workers: 1 }).workers).to.equal(1)
+    expect(resolve({}).workers).to.equal(1)
     expect(resolve({ preset: 'edge', cacheSize: MIB })).to.include({
       memtableSize: 4 * MIB,
       cacheSize: MIB,
