@@ -12,7 +12,7 @@ import { errorCode, ioError, parentPath } from '../env/file-io.ts'
 import type { DirectoryLock, FileSystem } from '../env/file-system.ts'
 import { corruption, SedgeError } from '../errors.ts'
 import { Kernel } from '../kernel/kernel.ts'
-import { kernelHash64 } from '../kernel/kernel-checksum.ts'
+import { hash64By, kernelHash64 } from '../kernel/kernel-checksum.ts'
 import { LogChain } from '../log/log-chain.ts'
 import { TableFiles } from '../table/table-files.ts'
 import { lendChecksums } from '../util/checksum.ts'
@@ -55,10 +55,21 @@ export async function openStore(
   prepareDirectory(env.fs, path, options)
   const lock = await lockStore(env.fs, path)
   try {
-    return openLocked(env, path, options, lock)
+    return withKernel(env, options, (kernel) => openLocked(env, path, options, lock, kernel))
   } catch (error) {
     lock.release()
     throw ioError(error, 'cannot open', path)
+  }
+}
+
+/** Makes the store's kernel, which computes the checksums meanwhile: another one is made when they are next needed. */
+function withKernel<T>(env: Environment, options: ResolvedOptions, open: (kernel: Kernel) => T): T {
+  const kernel = Kernel.create(options.cacheSize, 0n, env.protectBuffer)
+  lendChecksums(hash64By(kernel))
+  try {
+    return open(kernel)
+  } finally {
+    lendChecksums(kernelHash64)
   }
 }
 
@@ -135,11 +146,13 @@ async function openForReading(
     if (holder !== undefined) {
       throw new SedgeError('LOCKED', 'the store is open for writing', { holder })
     }
-    const recovered = recoverManifest(env.fs, path)
-    if (recovered === undefined) throw noStore()
-    const { kernel, log, clean } = readAll(env, path, options, recovered)
-    const store = build(env, path, options, kernel, undefined, recovered, log, clean, 0)
-    return { store, lock: undefined, mustFlush: false }
+    return withKernel(env, options, (kernel) => {
+      const recovered = recoverManifest(env.fs, path)
+      if (recovered === undefined) throw noStore()
+      const { log, clean } = readAll(env, path, options, recovered, kernel)
+      const store = build(env, path, options, kernel, undefined, recovered, log, clean, 0)
+      return { store, lock: undefined, mustFlush: false }
+    })
   } catch (error) {
     throw ioError(error, 'cannot open', path)
   }
@@ -150,6 +163,7 @@ function openLocked(
   path: string,
   options: ResolvedOptions,
   lock: DirectoryLock,
+  kernel: Kernel,
 ): Opened {
   const { fs } = env
   const recovered = recoverManifest(fs, path)
@@ -159,12 +173,12 @@ function openLocked(
       hashSeed: new DataView(randomBytes(env, 8).buffer).getBigUint64(0, true),
       maxLevels: options.maxLevels,
     })
-    const kernel = makeKernel(env, options, manifest.hashSeed)
+    kernel.seed(manifest.hashSeed)
     const store = build(env, path, options, kernel, manifest, manifest, EMPTY_LOG, true, 0)
     return { store, lock, mustFlush: false }
   }
   if (options.errorIfExists) throw new SedgeError('EXISTS', 'there is a store here already')
-  const { kernel, log, clean } = readAll(env, path, options, recovered)
+  const { log, clean } = readAll(env, path, options, recovered, kernel)
   const manifest = Manifest.takeOver(fs, path, recovered, {
     maxLevels: options.maxLevels,
     isClosed: clean,
@@ -192,17 +206,14 @@ function randomBytes(env: Environment, count: number): Uint8Array {
   return Uint8Array.from({ length: count }, () => Math.floor(env.random() * 256))
 }
 
-function makeKernel(env: Environment, options: ResolvedOptions, hashSeed: bigint): Kernel {
-  return Kernel.create(options.cacheSize, hashSeed, env.protectBuffer)
-}
-
 /** Reads and judges everything, changing nothing. */
 function readAll(
   env: Environment,
   path: string,
   options: ResolvedOptions,
   recovered: Recovered,
-): { kernel: Kernel; log: RecoveredLog; clean: boolean } {
+  kernel: Kernel,
+): { log: RecoveredLog; clean: boolean } {
   checkTables(env.fs, path, recovered)
   checkLostEdits(env.fs, path, recovered, env.zstd()?.decompress)
   if (env.zstd() === undefined) {
@@ -210,7 +221,7 @@ function readAll(
     refuseZstdTables(env.fs, { directory: path, storeId, tables: version.tables() })
   }
   const closed = readClosed(env.fs, path, recovered)
-  const kernel = makeKernel(env, options, recovered.hashSeed)
+  kernel.seed(recovered.hashSeed)
   const { storeId, hashSeed, epoch, logNumber, lastSequence } = recovered
   const recovery = new LogRecovery(env.fs, kernel, {
     directory: path,
@@ -223,7 +234,7 @@ function readAll(
     mode: options.recovery,
   })
   const log = recovery.run()
-  return { kernel, log, clean: closed !== undefined && log.damage === undefined }
+  return { log, clean: closed !== undefined && log.damage === undefined }
 }
 
 /** Every table of the version is there and has its size; their content is verified when it is read. */

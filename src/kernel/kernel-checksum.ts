@@ -1,8 +1,9 @@
 /**
- * The kernel's XXH64 for bytes that are not in a store's memory: one more instance a process, made at the first call.
+ * The kernel's XXH64 for bytes that are not in a store's memory: by one more instance a process, made at the first call, or
+ * by that of a store which is just being opened.
  */
 import { type KernelExports, Result } from './exports.ts'
-import { halves, instantiate, outOfMemory } from './kernel.ts'
+import { halves, instantiate, type Kernel, outOfMemory } from './kernel.ts'
 import { LinearMemory } from './linear-memory.ts'
 
 const REGION_BYTES_MIN = 4096
@@ -22,6 +23,24 @@ export function kernelHash64(bytes: Uint8Array, seed: bigint): bigint {
   hasher ??= makeHasher()
   const { exports, memory } = hasher
   const at = bytes.length <= hasher.bytes ? hasher.at : reserve(hasher, bytes.length)
+  return hashAt(exports, memory, at, bytes, seed)
+}
+
+/** The same by a store's own kernel, whose scratch it uses. */
+export function hash64By(kernel: Kernel): (bytes: Uint8Array, seed: bigint) => bigint {
+  return (bytes, seed) => {
+    const at = kernel.scratch(Math.max(bytes.length, REGION_BYTES_MIN))
+    return hashAt(kernel.exports, kernel.memory, at, bytes, seed)
+  }
+}
+
+function hashAt(
+  exports: KernelExports,
+  memory: LinearMemory,
+  at: number,
+  bytes: Uint8Array,
+  seed: bigint,
+): bigint {
   memory.bytes.set(bytes, at)
   const [low, high] = halves(seed)
   exports.hash64(at, bytes.length, low, high)
