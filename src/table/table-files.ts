@@ -14,6 +14,7 @@ import { TableHandle } from '../kernel/table-handle.ts'
 import type { BlockSource } from '../kernel/view.ts'
 import { readChunks } from '../util/value-chunks.ts'
 import { BLOCK_TRAILER_BYTES, BlockCodec, isSealed } from './block-decoder.ts'
+import { ReadAhead } from './read-ahead.ts'
 import {
   decodeLayout,
   TABLE_FOOTER_BYTES,
@@ -47,7 +48,12 @@ export interface TableFilesOptions {
   readonly unzstd: ((bytes: Uint8Array, decoded: number) => Uint8Array) | undefined
   /** Most files kept open. */
   readonly filesMax: number
+  /** So many tables are read from front to back at a time; their data is read far ahead. Default 0. */
+  readonly readAheads?: number
 }
+
+/** The kind of a data block, as the kernel asks for it. */
+const BLOCK_DATA = 0
 
 /** A scan over several levels reads from so many files in turn. */
 const FILES_LEAST = 4
@@ -65,6 +71,7 @@ export class TableFiles implements BlockSource {
   readonly #byAddress = new Map<Address, OpenTable>()
   /** Tables with an open file. */
   readonly #opened = new Set<OpenTable>()
+  readonly #ahead: ReadAhead | undefined
   #uses = 0
   /** Bytes read from files. */
   bytesRead = 0
@@ -74,6 +81,8 @@ export class TableFiles implements BlockSource {
     this.#fs = fs
     this.#options = options
     this.#filesMax = options.filesMax
+    const { readAheads = 0 } = options
+    this.#ahead = readAheads > 0 ? new ReadAhead(readAheads) : undefined
   }
 
   /** The handle of a table; nothing is read yet. */
@@ -103,12 +112,12 @@ export class TableFiles implements BlockSource {
     this.#byNumber.delete(number)
     this.#byAddress.delete(table.handle.address)
     this.#opened.delete(table)
-    closeQuietly(table.file)
+    this.#close(table)
     if (!this.#kernel.trapped) table.handle.free()
   }
 
   close(): void {
-    for (const table of this.#opened) closeQuietly(table.file)
+    for (const table of this.#opened) this.#close(table)
     this.#opened.clear()
     this.#byNumber.clear()
     this.#byAddress.clear()
@@ -139,7 +148,8 @@ export class TableFiles implements BlockSource {
     }
     let at = this.#kernel.staging(bytes)
     const block = this.#kernel.memory.view(at, bytes)
-    this.#readInto(table, this.#file(table), block, offset)
+    const isData = need.kind === BLOCK_DATA
+    this.#readInto(table, this.#file(table), block, offset, isData ? this.#ahead : undefined)
     let decoded = 0
     const content = this.#unzstd(table, block, offset)
     if (content !== undefined) {
@@ -229,10 +239,16 @@ export class TableFiles implements BlockSource {
     }
   }
 
-  #readInto(table: OpenTable, file: File, target: Uint8Array, position: number): void {
+  #readInto(
+    table: OpenTable,
+    file: File,
+    target: Uint8Array,
+    position: number,
+    ahead?: ReadAhead,
+  ): void {
     let count: number
     try {
-      count = readFully(file, target, position)
+      count = ahead?.read(file, target, position) ?? readFully(file, target, position)
     } catch (error) {
       throw ioError(error, 'cannot read', table.name)
     }
@@ -315,7 +331,12 @@ export class TableFiles implements BlockSource {
     }
     if (oldest === undefined) return
     this.#opened.delete(oldest)
-    closeQuietly(oldest.file)
-    oldest.file = undefined
+    this.#close(oldest)
+  }
+
+  #close(table: OpenTable): void {
+    if (table.file !== undefined) this.#ahead?.forget(table.file)
+    closeQuietly(table.file)
+    table.file = undefined
   }
 }
