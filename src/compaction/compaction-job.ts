@@ -14,7 +14,7 @@ import { codecOf, type Output, TableOutput } from './table-output.ts'
 /** Can be cloned to another thread. */
 export interface CompactionJob {
   readonly type: 'compact'
-  readonly priority: 'low'
+  readonly priority: 'middle' | 'low'
   readonly directory: string
   readonly storeId: Uint8Array
   readonly hashSeed: bigint

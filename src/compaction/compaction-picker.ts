@@ -34,6 +34,10 @@ export interface PickerConfig {
   readonly maxLevels: number
   /** Whether a table of level 0 is fit for deeper levels as it is. */
   readonly moveLevel0: boolean
+  /** Up to so many bytes stay in level 0, but for tables that overlap nothing. 0 at rest. */
+  readonly level0Bytes: number
+  /** What sizes in level 0 are measured by: about what a flush writes. */
+  readonly flushBytes: number
 }
 
 export interface Compaction {
@@ -65,7 +69,7 @@ export function pickCompaction(
   damaged: ReadonlySet<number>,
 ): Compaction | undefined {
   for (const level of dueLevels(version, config, damaged)) {
-    const groups = level === 0 ? level0Groups(version, config) : byOverlap(version, level)
+    const groups = level === 0 ? dueGroups(version, config) : byOverlap(version, level)
     for (const inputs of groups) {
       const reason = level === 0 ? 'level0' : 'size'
       const compaction = planDown(version, config, damaged, inputs, reason)
@@ -90,6 +94,16 @@ function dueLevels(version: Version, config: PickerConfig, damaged: ReadonlySet<
 
 function lastLevel(version: Version, config: PickerConfig): number {
   return Math.min(config.maxLevels, version.levels.length) - 1
+}
+
+/** The groups of level 0 that are to go down [CMP-17]. */
+function dueGroups(version: Version, config: PickerConfig): TableMeta[][] {
+  const groups = level0Groups(version, config)
+  if (bytesOf(version.levels[0]!) > config.level0Bytes) return groups
+  return groups.filter(([table, ...others]) => {
+    const { smallest, largest } = table!
+    return others.length === 0 && version.overlapping(1, smallest, largest).length === 0
+  })
 }
 
 /** The tables of level 0 in groups that do not overlap each other, the one with the oldest table first [CMP-3, CMP-13]. */

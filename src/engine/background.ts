@@ -221,6 +221,7 @@ export class Background implements FlushState {
     store.tableBytesWritten += output.bytesWritten
     store.version = store.manifest?.version ?? store.version
     const { number, valueBytes, writer } = segment
+    if (segment.memtable.tail * 2 > store.arenaBytes) this.#compactor.flushed()
     const hasValues = valueBytes > 0 || writer?.values !== undefined
     store.chain.forget(segment)
     if (!this.#showTables()) return false

@@ -15,8 +15,8 @@ import type { Store } from './store.ts'
 import type { Waiting } from './waiters.ts'
 
 /** Level-0 tables beyond which acknowledgements are slowed, held, and writers blocked, while a compaction runs. */
-const LEVEL0_SLOW = 12
-const LEVEL0_HOLD = 20
+const LEVEL0_SLOW = 20
+const LEVEL0_HOLD = 22
 const LEVEL0_STOP = 24
 const SLOW_MS = 1
 

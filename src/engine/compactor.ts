@@ -1,7 +1,8 @@
 /**
- * Runs compactions one at a time: those that the picker wants, and the steps of a manual one.
+ * Runs compactions: those that the picker wants, and the steps of a manual one, one at a time, and beside it one within
+ * level 0, which goes first: it is what keeps reads cheap while a caller presses [CMP-18].
  *
- * Call protocol: (schedule | compactRange)* stop.
+ * Call protocol: (flushed | schedule | compactRange)* stop.
  */
 import type { CompactionJob } from '../compaction/compaction-job.ts'
 import {
@@ -13,6 +14,7 @@ import {
   pickManualStep,
   startManual,
 } from '../compaction/compaction-picker.ts'
+import { olderThan, pickWithinLevel0, ROWS } from '../compaction/level0-picker.ts'
 import type { Output } from '../compaction/table-output.ts'
 import { SedgeError } from '../errors.ts'
 import { tableFileName } from '../version/file-names.ts'
@@ -26,13 +28,29 @@ const LEVEL_BYTES_LEAST: number = 10 * MIB
 const TABLE_BYTES_LEAST: number = MIB
 const TABLE_BYTES_MOST: number = 32 * MIB
 const RETRY_MS = 1000
+/** Two memtables in a shorter time than this are pressure, which ends when none has come for as long. */
+const PRESSURE_MS = 1000
+/** What stays in level 0 under pressure, in flushes. */
+const PRESSURE_FLUSHES = 128
+
+type Priority = CompactionJob['priority']
+
+interface Running {
+  readonly compaction: Compaction
+  readonly ticket: Ticket
+}
 
 export class Compactor {
   readonly #store: Store
   readonly #executor: Executor
   readonly #onChange: () => void
   readonly #config: PickerConfig
-  #running: Ticket | undefined
+  /** At most one of each priority: `'middle'` is for one within level 0. */
+  readonly #running = new Map<Priority, Running>()
+  /** When a whole memtable became a table last, and how long after the one before. */
+  #flushedAt = Number.NEGATIVE_INFINITY
+  #flushGap = Number.POSITIVE_INFINITY
+  #isWaiting = false
   /** Tables whose compaction has failed because they are damaged. */
   readonly #damaged = new Set<number>()
   #isStopped = false
@@ -56,20 +74,63 @@ export class Compactor {
       maxLevels: Math.max(maxLevels, store.version.levels.length),
       // Level 0 is not compressed, so its tables only move down as they are when the others are not either.
       moveLevel0: store.options.compression === 'none',
+      level0Bytes: 0,
+      flushBytes: Math.min(store.arenaBytes, TABLE_BYTES_MOST),
     }
   }
 
   get isRunning(): boolean {
-    return this.#running !== undefined
+    return this.#running.size > 0
   }
 
-  /** Starts a compaction if one is wanted and none runs. */
+  /** A whole memtable has become a table of level 0. */
+  flushed(): void {
+    const now = this.#store.env.monotonic()
+    this.#flushGap = now - this.#flushedAt
+    this.#flushedAt = now
+  }
+
+  /** Starts the compactions that are wanted and do not run. */
   schedule(): void {
-    if (this.#running !== undefined || this.#isStopped || this.#manual > 0 || this.#isRetrying)
-      return
+    if (this.#isStopped || this.#manual > 0 || this.#isRetrying) return
     if (this.#store.state !== 'open') return
-    const picked = pickCompaction(this.#store.version, this.#config, this.#damaged)
-    if (picked !== undefined) this.#start(picked, () => this.schedule())
+    for (const priority of ['low', 'middle'] as const) {
+      if (this.#running.has(priority)) continue
+      const picked = priority === 'low' ? this.#pickLow() : this.#pickWithin('small')
+      if (picked !== undefined) this.#start(picked, priority, () => this.schedule())
+    }
+  }
+
+  #pickLow(): Compaction | undefined {
+    const config = { ...this.#config, level0Bytes: this.#level0Bytes() }
+    const older = olderThan(this.#store.version, this.#running.get('middle')?.compaction)
+    const picked = pickCompaction(older, config, this.#damaged)
+    return picked ?? (config.level0Bytes > 0 ? this.#pickWithin('large') : undefined)
+  }
+
+  /** Where jobs run on this thread whatever runs holds up the caller, so that nothing is merged twice. */
+  #pickWithin(row: keyof typeof ROWS): Compaction | undefined {
+    if (this.#store.options.workers === 0) return undefined
+    const taken = [...this.#running.values()].flatMap(({ compaction }) => compaction.inputs)
+    const except = new Set([...this.#damaged, ...taken.map(({ number }) => number)])
+    return pickWithinLevel0(this.#store.version, this.#config, except, ROWS[row])
+  }
+
+  /** What may stay in level 0 now. Where jobs run on this thread nothing is put off: whatever runs holds up the caller. */
+  #level0Bytes(): number {
+    const isPressed =
+      this.#flushGap < PRESSURE_MS &&
+      this.#store.env.monotonic() - this.#flushedAt < PRESSURE_MS &&
+      this.#store.options.workers > 0
+    if (!isPressed) return 0
+    if (!this.#isWaiting) {
+      this.#isWaiting = true
+      this.#store.env.delay(PRESSURE_MS, () => {
+        this.#isWaiting = false
+        this.#store.guarded(() => this.schedule())
+      })
+    }
+    return PRESSURE_FLUSHES * this.#config.flushBytes
   }
 
   /** Pushes everything in the range down as far as there is data below, and once more through the last level. */
@@ -102,7 +163,7 @@ export class Compactor {
 
   #runStep(compaction: Compaction): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#start(compaction, (error) => (error === undefined ? resolve() : reject(error)))
+      this.#start(compaction, 'low', (error) => (error === undefined ? resolve() : reject(error)))
     })
   }
 
@@ -112,24 +173,24 @@ export class Compactor {
   }
 
   async #idle(): Promise<void> {
-    while (this.#running !== undefined) {
+    while (this.isRunning) {
       await new Promise<void>((resolve) => this.#idleWatchers.push(resolve))
     }
   }
 
   #idleWatchers: (() => void)[] = []
 
-  #start(compaction: Compaction, onDone: (error?: SedgeError) => void): void {
+  #start(compaction: Compaction, priority: Priority, onDone: (error?: SedgeError) => void): void {
     const startedAt = this.#store.env.monotonic()
     if (compaction.kind === 'move') {
       this.#finish(this.#installed(compaction, undefined, startedAt), onDone)
       return
     }
     try {
-      this.#running = this.#executor.run(
-        () => this.#jobOf(compaction),
+      const ticket = this.#executor.run(
+        () => this.#jobOf(compaction, priority),
         (result) => {
-          this.#running = undefined
+          this.#running.delete(priority)
           if (result.ok) {
             this.#finish(this.#installed(compaction, result.output, startedAt), onDone)
           } else if (result.cancelled || this.#isStopped) {
@@ -139,6 +200,7 @@ export class Compactor {
           }
         },
       )
+      this.#running.set(priority, { compaction, ticket })
     } catch (error) {
       this.#finish(this.#failed(compaction, asSedgeError(error)), onDone)
     }
@@ -153,18 +215,20 @@ export class Compactor {
     this.#onChange()
   }
 
-  #jobOf(compaction: Compaction): CompactionJob {
+  #jobOf(compaction: Compaction, priority: Priority): CompactionJob {
     const { directory, storeId, hashSeed, live, manifest, options } = this.#store
     const { inputs, overlaps, level, outputLevel } = compaction
     const upper = level === 0 ? inputs.map((table) => [table]) : [inputs]
     const sources = overlaps.length > 0 ? [...upper, overlaps] : upper
     let bytes = 0
     for (const table of [...inputs, ...overlaps]) bytes += table.size
-    const count = Math.ceil((bytes * 2) / this.#config.tableBytes) + 2
+    // Within level 0 one table is made, raw as all of its level.
+    const isWithin = outputLevel === 0
+    const count = isWithin ? 1 : Math.ceil((bytes * 2) / this.#config.tableBytes) + 2
     const tableNumbers = Array.from({ length: count }, () => manifest?.allocateNumber() ?? 0)
     return {
       type: 'compact',
-      priority: 'low',
+      priority,
       directory,
       storeId,
       hashSeed,
@@ -174,7 +238,7 @@ export class Compactor {
       dropTombstones: compaction.bottommost,
       tableBytes: this.#config.tableBytes,
       tableNumbers,
-      compression: options.compression,
+      compression: isWithin ? 'none' : options.compression,
       bitsPerKey: options.bloomBitsPerKey,
     }
   }
@@ -268,7 +332,7 @@ export class Compactor {
 
   stop(): void {
     this.#isStopped = true
-    this.#running?.cancel()
+    for (const { ticket } of this.#running.values()) ticket.cancel()
     for (const watcher of this.#idleWatchers) watcher()
     this.#idleWatchers = []
   }

@@ -115,7 +115,9 @@ export class WorkerHost {
   /** Receives what has come and takes a step of the most urgent job. False when there was none. */
   step(): boolean {
     this.#receive()
-    const task = this.#tasks.find(({ priority }) => priority === 'high') ?? this.#tasks[0]
+    const first = (wanted: JobPriority): Task | undefined =>
+      this.#tasks.find(({ priority }) => priority === wanted)
+    const task = first('high') ?? first('middle') ?? this.#tasks[0]
     if (task === undefined) return false
     const outcome = this.#stepOf(task)
     if (outcome === undefined) return true

@@ -10,8 +10,8 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { ErrorRecord } from './error-transfer.ts'
 
-/** `'high'` jobs run to their end before any `'low'` job takes another step. */
-export type JobPriority = 'high' | 'low'
+/** Jobs of a higher priority run to their end before any of a lower one takes another step. */
+export type JobPriority = 'high' | 'middle' | 'low'
 
 export type ToWorker =
   | {

@@ -20,6 +20,8 @@ const CONFIG: PickerConfig = {
   tableBytes: 4000,
   maxLevels: 5,
   moveLevel0: true,
+  level0Bytes: 0,
+  flushBytes: 2000,
 }
 const TABLE_ENTRIES = 40
 

@@ -1,5 +1,6 @@
+import { rmSync } from 'node:fs'
 import { expect } from 'chai'
-import { type Database, MemoryFileSystem, open } from '../../src/index.ts'
+import { type Database, MemoryFileSystem, open, type StoreEvent } from '../../src/index.ts'
 import { filesOf } from '../support/crashed-store.ts'
 import type { Fault } from '../support/fault-file-system.ts'
 import {
@@ -11,6 +12,7 @@ import {
 } from '../support/faulty-store.ts'
 import { readStore } from '../support/store-model.ts'
 import { STORE } from '../support/store-workload.ts'
+import { tempDirectory } from '../support/temp.ts'
 
 const COUNT = 20_000
 
@@ -23,6 +25,26 @@ async function filledStore(): Promise<Database<string, string>> {
     if (i % 100 === 0) await new Promise((resolve) => setImmediate(resolve))
   }
   return db
+}
+
+/** A store on the disk after a load without a pause, which makes some forty tables. */
+async function pressedStore(workers: 0 | 1): Promise<{
+  readonly db: Database<string, string>
+  readonly events: readonly StoreEvent[]
+  readonly directory: string
+}> {
+  const directory = tempDirectory()
+  const events: StoreEvent[] = []
+  const onEvent = (event: StoreEvent): void => void events.push(event)
+  const db = await open(directory, { memtableSize: 256 * 1024, workers, onEvent })
+  for (let i = 0; i < COUNT; i += 100) {
+    const puts = Array.from({ length: 100 }, (_, n) => {
+      const key = ((i + n) * 7919) % COUNT
+      return db.put(`key${key}`, `${key}`.repeat(20))
+    })
+    await Promise.all(puts)
+  }
+  return { db, events, directory }
 }
 
 describe('engine/compactor', () => {
@@ -44,6 +66,40 @@ describe('engine/compactor', () => {
     const codes = requests.map((request) => request.catch(({ code }: { code: string }) => code))
     await db.close()
     expect(await Promise.all(codes)).to.deep.equal(['CLOSED', 'CLOSED', 'CLOSED'])
+  })
+
+  it('merges within level 0 while a caller presses, and brings all down when it pauses [CMP-16, CMP-17, CMP-18]', async function () {
+    this.timeout(30_000)
+    const { db, events, directory } = await pressedStore(1)
+    try {
+      const isWithin = (event: StoreEvent): boolean =>
+        event.type === 'compaction' && event.level === 0 && event.outputs === 1 && event.inputs >= 8
+      expect(events.some(isWithin)).to.equal(true)
+      for (let i = 0; i < COUNT; i += 97) expect(db.getSync(`key${i}`)).to.equal(`${i}`.repeat(20))
+      const settled = (): boolean => {
+        const [level0, level1] = db.stats().levels
+        return level0!.tables <= 4 && level1!.tables > 0
+      }
+      while (!settled()) await new Promise((resolve) => setTimeout(resolve, 20))
+      expect(db.keysSync().all()).to.have.length(COUNT)
+      expect((await db.verify()).problems).to.deep.equal([])
+    } finally {
+      await db.close()
+      rmSync(directory, { recursive: true })
+    }
+  })
+
+  it('does neither with jobs on its own thread [CMP-19]', async () => {
+    const { db, events, directory } = await pressedStore(0)
+    try {
+      const compactions = events.flatMap((event) => (event.type === 'compaction' ? [event] : []))
+      expect(compactions.some(({ level }) => level === 0)).to.equal(true)
+      await until(() => db.stats().levels[0]!.tables <= 4)
+      expect(db.stats().levels[1]?.tables).to.be.greaterThan(0)
+    } finally {
+      await db.close()
+      rmSync(directory, { recursive: true })
+    }
   })
 
   const failures: Readonly<Record<string, Parameters<typeof failing>>> = {

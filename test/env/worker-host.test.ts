@@ -22,6 +22,19 @@ describe('env/worker-host', () => {
     expect(told).to.deep.equal(['first', 'second', 'next', finished])
   })
 
+  it('runs jobs of middle priority between the steps of low ones, and urgent ones between theirs [ENV-19]', async () => {
+    const pool = makePool()
+    const low = ask(pool, { do: 'steps', steps: 100, value: 'low' })
+    const told = await askAll(pool, [
+      [{ do: 'echo', value: 'last' }],
+      [{ do: 'steps', steps: 10, value: 'first' }, { priority: 'middle' }],
+      [{ do: 'echo', value: 'second' }, { priority: 'middle' }],
+      [{ do: 'echo', value: 'urgent' }, { priority: 'high' }],
+    ])
+    await low
+    expect(told).to.deep.equal(['urgent', 'first', 'second', 'last'])
+  })
+
   it('ends a cancelled job at its next step [ENV-20]', async () => {
     const pool = makePool()
     const results: WorkerResult[] = []
