@@ -36,7 +36,7 @@ export interface PickerConfig {
   readonly moveLevel0: boolean
   /** Up to so many bytes stay in level 0, but for tables that overlap nothing. 0 at rest. */
   readonly level0Bytes: number
-  /** What sizes in level 0 are measured by: about what a flush writes. */
+  /** What sizes in level 0 are measured by: what a flush writes at most, large values aside. */
   readonly flushBytes: number
 }
 
@@ -85,11 +85,22 @@ function dueLevels(version: Version, config: PickerConfig, damaged: ReadonlySet<
   for (let level = 0; level < lastLevel(version, config); level++) {
     const free = version.levels[level]!.filter((table) => !damaged.has(table.number))
     const score =
-      level === 0 ? free.length / config.level0Tables : bytesOf(free) / levelLimit(config, level)
+      level === 0
+        ? flushesOf(config, free) / config.level0Tables
+        : bytesOf(free) / levelLimit(config, level)
     if (score > 1) due.push({ level, score })
   }
   due.sort((left, right) => right.score - left.score || left.level - right.level)
   return due.map(({ level }) => level)
+}
+
+/** How many tables of level 0 these count as: one that was merged of several counts as those. */
+function flushesOf(config: PickerConfig, tables: readonly TableMeta[]): number {
+  let count = 0
+  for (const { size, valueBytes } of tables) {
+    count += Math.max(1, Math.floor((size - valueBytes) / config.flushBytes))
+  }
+  return count
 }
 
 function lastLevel(version: Version, config: PickerConfig): number {

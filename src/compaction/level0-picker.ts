@@ -26,8 +26,9 @@ export const ROWS: Readonly<Record<'small' | 'large', Row>> = {
   large: { sizeLeast: 3, tablesLeast: 5 },
 }
 
-/** The largest table that is made, in flushes: what a job remembers of a table's index and filters is bounded by it. */
+/** The largest table that is made, in flushes and in bytes: what a job remembers of index and filters is bounded by it. */
 const SIZE_MOST = 64
+const BYTES_MOST: number = 2 ** 31
 
 /** A row of neighbours in level 0, none of them in `except`: damaged, or taken by another compaction. */
 export function pickWithinLevel0(
@@ -63,11 +64,12 @@ function rowOf(
   tables: readonly TableMeta[],
   except: ReadonlySet<number>,
 ): readonly TableMeta[] {
+  const most = Math.min(SIZE_MOST * config.flushBytes, BYTES_MOST)
   let bytes = 0
   let count = 0
   for (const { number, size } of tables) {
     const isCheaper = count < 2 || (bytes + size) * (count - 1) <= bytes * count
-    if (!isCheaper || bytes + size > SIZE_MOST * config.flushBytes || except.has(number)) break
+    if (!isCheaper || bytes + size > most || except.has(number)) break
     bytes += size
     count++
   }

@@ -30,8 +30,9 @@ const TABLE_BYTES_MOST: number = 32 * MIB
 const RETRY_MS = 1000
 /** Two memtables in a shorter time than this are pressure, which ends when none has come for as long. */
 const PRESSURE_MS = 1000
-/** What stays in level 0 under pressure, in flushes. */
+/** What stays in level 0 under pressure, in flushes and in bytes. */
 const PRESSURE_FLUSHES = 128
+const PRESSURE_BYTES_MOST: number = 4096 * MIB
 
 type Priority = CompactionJob['priority']
 
@@ -75,7 +76,7 @@ export class Compactor {
       // Level 0 is not compressed, so its tables only move down as they are when the others are not either.
       moveLevel0: store.options.compression === 'none',
       level0Bytes: 0,
-      flushBytes: Math.min(store.arenaBytes, TABLE_BYTES_MOST),
+      flushBytes: store.arenaBytes,
     }
   }
 
@@ -130,7 +131,7 @@ export class Compactor {
         this.#store.guarded(() => this.schedule())
       })
     }
-    return PRESSURE_FLUSHES * this.#config.flushBytes
+    return Math.min(PRESSURE_FLUSHES * this.#config.flushBytes, PRESSURE_BYTES_MOST)
   }
 
   /** Pushes everything in the range down as far as there is data below, and once more through the last level. */

@@ -20,7 +20,7 @@ const CONFIG: PickerConfig = {
   level0Tables: 4,
   tableBytes: 2000,
   maxLevels: 7,
-  ...{ moveLevel0: true, level0Bytes: 0, flushBytes: 2000 },
+  ...{ moveLevel0: true, level0Bytes: 0, flushBytes: 10 ** 9 },
 }
 const NONE: ReadonlySet<number> = new Set()
 /** Small limits, so that few entries fill many levels. */

@@ -61,6 +61,17 @@ describe('compaction/level0-picker', () => {
     expect(within(Version.empty(7).apply({ addTables: apart }))).to.equal(undefined)
   })
 
+  it('counts a table of several flushes as those, large values aside [CMP-1]', () => {
+    const due = (valueBytes: number): Compaction | undefined => {
+      const large = whole(1, 4 * TABLE_BYTES + 4000)
+      const addTables = [{ ...large, valueBytes }, whole(2, 10)]
+      return pickCompaction(Version.empty(7).apply({ addTables }), CONFIG, NONE)
+    }
+    expect(due(0)).to.include({ level: 0, outputLevel: 1 })
+    expect(due(4000)).to.include({ level: 0, outputLevel: 1 })
+    expect(due(4001)).to.equal(undefined)
+  })
+
   it('takes nothing down that is newer than what is merged within level 0 [CMP-18]', () => {
     const version = versionOf(sizes(15))
     const running = pickWithinLevel0(version, CONFIG, new Set([7]), ROWS.small)!

@@ -21,7 +21,7 @@ const CONFIG: PickerConfig = {
   maxLevels: 5,
   moveLevel0: true,
   level0Bytes: 0,
-  flushBytes: 2000,
+  flushBytes: 10 ** 9,
 }
 const TABLE_ENTRIES = 40
 
