@@ -30,6 +30,9 @@ export const ROWS: Readonly<Record<'small' | 'large', Row>> = {
 const SIZE_MOST = 64
 const BYTES_MOST: number = 2 ** 31
 
+/** With more tables than this their sizes no longer matter. */
+const CROWD = 22
+
 /** A row of neighbours in level 0, none of them in `except`: damaged, or taken by another compaction. */
 export function pickWithinLevel0(
   version: Version,
@@ -40,7 +43,8 @@ export function pickWithinLevel0(
   const tables = version.levels[0]!
   const start = tables.findIndex(({ size }) => size >= row.sizeLeast * config.flushBytes)
   if (start < 0) return undefined
-  const inputs = rowOf(config, tables.slice(start), except)
+  const anyway = tables.length > CROWD ? row.tablesLeast : 2
+  const inputs = rowOf(config, tables.slice(start), except, anyway)
   if (inputs.length < row.tablesLeast || !anyOverlap(inputs)) return undefined
   const outputBytes = inputs.reduce((sum, table) => sum + table.size, 0)
   return {
@@ -58,17 +62,21 @@ export function olderThan(version: Version, within: Compaction | undefined): Ver
   return new Version([level0.slice(at + 1), ...deeper])
 }
 
-/** The first of `tables`, as many as make the bytes that are written for each table less: the next is too large. */
+/**
+ * The first of `tables`, `anyway` of them and as many more as make the bytes that are written for each table less: the next
+ * is too large.
+ */
 function rowOf(
   config: PickerConfig,
   tables: readonly TableMeta[],
   except: ReadonlySet<number>,
+  anyway: number,
 ): readonly TableMeta[] {
   const most = Math.min(SIZE_MOST * config.flushBytes, BYTES_MOST)
   let bytes = 0
   let count = 0
   for (const { number, size } of tables) {
-    const isCheaper = count < 2 || (bytes + size) * (count - 1) <= bytes * count
+    const isCheaper = count < anyway || (bytes + size) * (count - 1) <= bytes * count
     if (!isCheaper || bytes + size > most || except.has(number)) break
     bytes += size
     count++

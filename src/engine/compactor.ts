@@ -102,11 +102,13 @@ export class Compactor {
     }
   }
 
+  /** Under pressure first what keeps the tables of level 0 few. */
   #pickLow(): Compaction | undefined {
     const config = { ...this.#config, level0Bytes: this.#level0Bytes() }
+    const within = config.level0Bytes > 0 ? this.#pickWithin('large') : undefined
+    if (within !== undefined) return within
     const older = olderThan(this.#store.version, this.#running.get('middle')?.compaction)
-    const picked = pickCompaction(older, config, this.#damaged)
-    return picked ?? (config.level0Bytes > 0 ? this.#pickWithin('large') : undefined)
+    return pickCompaction(older, config, this.#damaged)
   }
 
   /** Where jobs run on this thread whatever runs holds up the caller, so that nothing is merged twice. */

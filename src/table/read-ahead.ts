@@ -7,8 +7,8 @@
 import { readFully } from '../env/file-io.ts'
 import type { File } from '../env/file-system.ts'
 
-/** A call for thirty blocks costs little more than one for a block. */
-export const WINDOW_BYTES: number = 128 * 1024
+/** A call for fifteen blocks costs little more than one for a block. */
+export const WINDOW_BYTES: number = 64 * 1024
 
 interface Window {
   readonly bytes: Uint8Array

@@ -56,6 +56,14 @@ describe('compaction/level0-picker', () => {
     expect(row(13)).to.deep.equal([])
   })
 
+  it('merges tables of whatever size where there are too many [CMP-16]', () => {
+    const uneven = (count: number): number[] =>
+      Array.from({ length: count }, (_, i) => (i % 2 === 0 ? 500 : 4000))
+    expect(within(versionOf(uneven(22)))).to.equal(undefined)
+    const inputs = numbersOf(within(versionOf(uneven(23)))?.inputs ?? [])
+    expect(inputs.slice(0, 8)).to.deep.equal([23, 22, 21, 20, 19, 18, 17, 16])
+  })
+
   it('leaves tables alone that do not overlap [CMP-16]', () => {
     const apart = Array.from({ length: 10 }, (_, i) => tableMeta(i + 1, { smallest: `${i}` }))
     expect(within(Version.empty(7).apply({ addTables: apart }))).to.equal(undefined)
