@@ -3,7 +3,7 @@
  *
  *   sealed segment ─► flush job ─► result kept until all older segments are done ─► manifest, view, files removed
  *
- * Flushes install in segment order. At most one compaction runs. Nothing that fails is forgotten: it is told, and tried again.
+ * Flushes install in segment order. Nothing that fails is forgotten: it is told, and tried again.
  */
 import { type FlushJob, flushMemtable } from '../compaction/flush-job.ts'
 import type { Output } from '../compaction/table-output.ts'
