@@ -35,6 +35,8 @@ export const KIND_DELETE: u32 = 2
 export const KIND_CHUNKS: u32 = 3
 /** The last kind reserved by the formats; see LOG-5. */
 export const KIND_RESERVED_MAX: u32 = 6
+/** Of the entries of an index, and of no others. */
+export const KIND_INDEX: u32 = 7
 
 export const KEY_BYTES_MAX: u32 = 1 << 20
 export const VALUE_INLINE_MAX: u32 = 65535

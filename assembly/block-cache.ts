@@ -4,8 +4,8 @@
  * exceeded by what cursors stand on and by the path of one lookup. A frame is found through the slot of the index entry
  * that points to it, or, the first time, through a hash table.
  */
-import { BLOCK_HEADER, Frame, TRAILER, groups, groupsBytes } from './frame'
-import { parse } from './block-parse'
+import { Frame, TRAILER, groups, groupsBytes } from './frame'
+import { measure, measuredBytes, measuredCount, parse } from './block-parse'
 import { CARD_BYTES, cardCreate, cardFree, cardWasUsed } from './card'
 import { allocate, free } from './memory'
 import { lz4Decompress } from './lz4'
@@ -273,7 +273,7 @@ export function lastInstalled(): usize {
 /**
  * Verifies the `stored` bytes of a block at `address`, decodes them into a frame and enters it in the cache.
  * `decoded` is nonzero when the content was decompressed by the caller (zstd): it is at that address, of the size that
- * the trailer names. An entry of an index gets `stride` slots. CORRUPT and UNKNOWN_FORMAT enter nothing. May grow.
+ * the trailer names, and 8 bytes behind it are readable. An entry of an index gets `stride` slots. CORRUPT and UNKNOWN_FORMAT enter nothing. May grow.
  */
 export function blockInstall(
   table: usize,
@@ -325,15 +325,16 @@ function enter(
   bytes: u32,
 ): i32 {
   let count: u32 = 0
+  let held = bytes
   if (kind == BLOCK_FILTER) {
     if (bytes == 0 || (bytes & 63) != 0) return CORRUPT
   } else {
-    if (bytes < BLOCK_HEADER) return CORRUPT
-    count = load<u32>(content)
-    // An entry takes five bytes at least, so this bounds the allocation as well.
-    if (count == 0 || <u64>count * 5 > <u64>bytes) return CORRUPT
+    const status = measure(content, bytes, kind)
+    if (status != OK) return status
+    count = measuredCount
+    held = measuredBytes
   }
-  const total = frameBytes(kind, stride, count, bytes)
+  const total = frameBytes(kind, stride, count, held)
   makeRoom(total)
   const f = allocate(total)
   if (f == 0) return NO_MEMORY
@@ -341,7 +342,7 @@ function enter(
   memory.fill(f, 0, offsetof<Frame>())
   frame.table = table
   frame.offset = offset
-  frame.contentBytes = bytes
+  frame.contentBytes = held
   frame.count = count
   frame.used = 1
   frame.kind = kind
@@ -349,8 +350,9 @@ function enter(
   frame.lookup = lookup
   frame.charge = total
   lay(frame)
-  memory.copy(frame.content, content, bytes)
-  if (kind != BLOCK_FILTER) {
+  if (kind == BLOCK_FILTER) {
+    memory.copy(frame.content, content, bytes)
+  } else {
     const status = parse(frame)
     if (status != OK) {
       free(f)
@@ -363,9 +365,9 @@ function enter(
   return OK
 }
 
-/** Bytes of a frame, with what aligning its parts may take. */
+/** Bytes of a frame, with what aligning its parts may take, and a word behind the content: rows are read and written by words. */
 function frameBytes(kind: u32, stride: u32, count: u32, bytes: u32): u32 {
-  const fixed = (offsetof<Frame>() as u32) + bytes + 16
+  const fixed = (offsetof<Frame>() as u32) + bytes + 24
   if (kind == BLOCK_FILTER) return fixed
   const directory = (groupsBytes(count) as u32) + (count << 3)
   return fixed + directory + (kind == BLOCK_INDEX ? (count * stride) << 2 : CARD_BYTES)
@@ -382,5 +384,5 @@ function lay(frame: Frame): void {
     memory.fill(frame.slots, 0, at - frame.slots)
   }
   frame.content = at
-  if (frame.kind == BLOCK_DATA) frame.heads = (at + frame.contentBytes + 7) & ~7
+  if (frame.kind == BLOCK_DATA) frame.heads = (at + frame.contentBytes + 15) & ~7
 }

@@ -1,11 +1,24 @@
 /**
- * Searching a block that `block-cache.ts` has validated. Content is TBL-5 of docs/table-format.md:
+ * Searching a block that `block-cache.ts` has validated. In memory an entry is a row of the stored block, in whole bytes, and its
+ * key behind the prefix and its value:
  *
- *   entry   | kind | suffix bytes | value bytes | sequence - base | timestamp - base | suffix | value |
- *            1 byte  ------------------- varints -------------------
+ *   entry   | row | suffix | value |
  */
 import { compareBytes, copyBytes, head64 } from './bytes'
 import { Frame, Shape, offsetAt } from './frame'
+import {
+  fieldAt,
+  kindBase,
+  kindBits,
+  lowBits,
+  predicted,
+  rowBits,
+  sequenceBits,
+  sharedBits,
+  suffixBits,
+  timestampBits,
+  valueBits,
+} from './rows'
 
 /** The entry read last by `readEntry`. */
 export let entryStart: usize = 0
@@ -16,24 +29,6 @@ export let entryValue: usize = 0
 export let entryValueBytes: u32 = 0
 export let entrySequence: u64 = 0
 export let entryTimestamp: i64 = 0
-
-let cursor: usize = 0
-
-/** A varint that is known to be well formed. */
-// @ts-ignore: decorator
-@inline
-function next(): u64 {
-  let byte = <u64>load<u8>(cursor++)
-  if (byte < 0x80) return byte
-  let value = byte & 0x7f
-  let shift: u64 = 7
-  do {
-    byte = <u64>load<u8>(cursor++)
-    value |= (byte & 0x7f) << shift
-    shift += 7
-  } while (byte >= 0x80)
-  return value
-}
 
 /** Decodes entry `i`. Requires i < count. */
 // @ts-ignore: decorator
@@ -46,14 +41,34 @@ export function readEntry(frame: Frame, i: u32): void {
 /** Decodes the entry that begins at `start`. */
 export function readEntryAt(shape: Shape, start: usize): void {
   entryStart = start
-  entryKind = load<u8>(start)
-  cursor = start + 1
-  entrySuffixBytes = next() as u32
-  entryValueBytes = next() as u32
-  entrySequence = shape.baseSequence + next()
-  entryTimestamp = shape.baseTimestamp + (next() as i64)
-  entrySuffix = cursor
-  entryValue = cursor + entrySuffixBytes
+  const widths = shape.widths
+  const width = rowBits(widths)
+  const sequence = sequenceBits(widths)
+  let delta: u64
+  let left: u64
+  let word = load<u64>(start)
+  entryKind = kindBase(widths) + (lowBits(word, kindBits(widths)) as u32)
+  if (width <= 64) {
+    word >>= <u64>(kindBits(widths) + sharedBits(widths))
+    entrySuffixBytes = shape.suffixBase + (lowBits(word, suffixBits(widths)) as u32)
+    word >>= <u64>suffixBits(widths)
+    entryValueBytes = shape.valueBase + (lowBits(word, valueBits(widths)) as u32)
+    word >>= <u64>valueBits(widths)
+    delta = lowBits(word, sequence)
+    left = lowBits(word >> <u64>sequence, timestampBits(widths))
+  } else {
+    let bit = <u64>(kindBits(widths) + sharedBits(widths))
+    entrySuffixBytes = shape.suffixBase + (fieldAt(start, bit, suffixBits(widths)) as u32)
+    bit += <u64>suffixBits(widths)
+    entryValueBytes = shape.valueBase + (fieldAt(start, bit, valueBits(widths)) as u32)
+    bit += <u64>valueBits(widths)
+    delta = fieldAt(start, bit, sequence)
+    left = fieldAt(start, bit + <u64>sequence, timestampBits(widths))
+  }
+  entrySequence = shape.baseSequence + delta
+  entryTimestamp = shape.baseTimestamp + ((predicted(delta, shape.span, sequence) + left) as i64)
+  entrySuffix = start + ((width + 7) >> 3)
+  entryValue = entrySuffix + entrySuffixBytes
 }
 
 /** Order of the whole key of the entry read last and another. */

@@ -2,7 +2,7 @@
  * Cards: of each data block in memory, what the shortcut must know of it, side by side. The frames themselves lie far
  * apart, and each would be one more page to wait for.
  *
- *   card   | shape | table u32 | prefix bytes u32 | used u32 | next free u32 | prefix × 96 |
+ *   card   | shape | table u32 | prefix bytes u32 | used u32 | next free u32 | prefix × 72 |
  *
  * Cards have numbers, from 1; 0 is none. Those that are free hang in a list, by `nextFree`. A card begins with a cache line, so
  * that with a short prefix it is all in one.
@@ -12,7 +12,7 @@ import { Frame, Shape } from './frame'
 import { allocate, free } from './memory'
 
 /** A block whose keys share more than this has no card. */
-const PREFIX_MAX: u32 = 96
+const PREFIX_MAX: u32 = 72
 const CARD_SHIFT: u32 = 7
 export const CARD_BYTES: u32 = 1 << CARD_SHIFT
 const CARDS_FIRST: u32 = 8

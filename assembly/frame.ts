@@ -8,15 +8,18 @@
  *
  *   group    | tags u8 × 16 | offsets u32 × 16 |          of sixteen entries
  *
+ *   content  | prefix | (row, in whole bytes | suffix | value) × count |     of a filter its lines
+ *   value    | offset u64 | stored bytes u32 | … |     of an index: what it stores as sequence and timestamp, and its value
+ *
+ * What a block stores apart, or leaves out because keys share it, is put together here (block-parse.ts).
  * `offsets` point at entries. `tags` are for finding a key without order (block-tags.ts). `heads` are the first eight bytes
  * behind the shared prefix, for searching by order. `slots` point at the frames of the blocks that the entries of an index
  * point to, 0 where none is known: `slot` of such a frame is the address of its slot, which is cleared when the frame goes.
  */
 
 export const TRAILER: u32 = 16
-export const BLOCK_HEADER: u32 = 24
 
-/** Offset and stored bytes of a block, in the value of an index entry. */
+/** Offset and stored bytes of a block, in the value that an index entry has in memory. */
 export const HANDLE_BYTES: usize = 12
 
 /** What the entries of a block are told by beside their own bytes. */
@@ -24,6 +27,11 @@ export const HANDLE_BYTES: usize = 12
 export class Shape {
   baseSequence: u64
   baseTimestamp: i64
+  span: u64
+  /** Widths of the fields of rows, and their bases (rows.ts). */
+  widths: u32
+  suffixBase: u32
+  valueBase: u32
 }
 
 @unmanaged

@@ -23,10 +23,21 @@ import {
   blockBuilderLastKeyBytes,
 } from './block-builder'
 import { TRAILER } from './frame'
-import { CODEC_LZ4, CODEC_NONE, CODEC_ZSTD, COMPRESS, KIND_DELETE, NO_MEMORY, OK } from './abi'
+import {
+  CODEC_LZ4,
+  CODEC_NONE,
+  CODEC_ZSTD,
+  COMPRESS,
+  KIND_DELETE,
+  KIND_INDEX,
+  NO_MEMORY,
+  OK,
+} from './abi'
 
 const DATA_WEIGHT: u32 = 4096
 const INDEX_WEIGHT: u32 = 16384
+/** What an entry of an index weighs besides its key, its value and 8. */
+const INDEX_ENTRY_WEIGHT: u32 = 12
 export const TABLE_HEADER: u32 = 72
 export const TABLE_FOOTER: u32 = 32
 
@@ -306,15 +317,24 @@ export function indexPending(b: TableBuilder, next: usize, nextBytes: u32, final
     }
   }
   const index = changetype<BlockBuilder>(b.index)
-  store<u64>(handles, b.pendingOffset)
-  store<u32>(handles, b.pendingBytes, 8)
-  if (!blockBuilderAdd(index, key, keyBytes, 1, 0, 0, handles, 12)) return false
+  if (!addHandle(index, key, keyBytes, b.pendingOffset, b.pendingBytes, 0, 0)) return false
   b.pendingBytes = 0
-  return index.weight < INDEX_WEIGHT && !final ? true : closePartition(b)
+  const weight = index.weight + index.shared + index.count * INDEX_ENTRY_WEIGHT
+  return weight < INDEX_WEIGHT && !final ? true : closePartition(b)
 }
 
-/** Room for the value of an index entry. */
-export const handles: usize = memory.data(24, 8)
+/** Adds the entry of a block to an index; `value` is what else it says. */
+export function addHandle(
+  index: BlockBuilder,
+  key: usize,
+  keyBytes: u32,
+  offset: u64,
+  bytes: u32,
+  value: usize,
+  valueBytes: u32,
+): bool {
+  return blockBuilderAdd(index, key, keyBytes, KIND_INDEX, offset, bytes, value, valueBytes)
+}
 
 /** Puts a finished index partition and its filter aside until the data section ends. */
 function closePartition(b: TableBuilder): bool {

@@ -1,14 +1,14 @@
 /** The end of a table: filters, index partitions, top index, footer, and the header that is written last (TBL-1, TBL-7). */
 import { xxh64, xxh64Digest, xxh64Update } from './xxh64'
-import { BlockBuilder, blockBuilderAdd } from './block-builder'
+import { BlockBuilder } from './block-builder'
 import { CODEC_NONE, CODEC_ZSTD, NO_MEMORY, OK } from './abi'
 import { TRAILER } from './frame'
 import {
   TABLE_FOOTER,
   TABLE_HEADER,
   TableBuilder,
+  addHandle,
   finishContent,
-  handles,
   indexPending,
   keepKey,
   putBlock,
@@ -35,6 +35,9 @@ export function tableBuilderFinish(b: TableBuilder): i32 {
   return putIndex(b)
 }
 
+/** Offset and stored bytes of a partition's filter: the value of its entry in the top index. */
+const filterHandle: usize = memory.data(12, 8)
+
 function putIndex(b: TableBuilder): i32 {
   const top = changetype<BlockBuilder>(b.top)
   // Outside codecs are for data blocks; the index is stored as it is then.
@@ -48,13 +51,12 @@ function putIndex(b: TableBuilder): i32 {
     const filterBytes = load<u32>(filter)
     const at = tableBuilderEnd(b)
     if (!putBlock(b, partition + 4, bytes, codec)) return NO_MEMORY
-    store<u64>(handles, at)
-    store<u32>(handles, (tableBuilderEnd(b) - at) as u32, 8)
-    const stored = filterBytes == 0 ? 0 : filterBytes + TRAILER
-    store<u64>(handles, stored == 0 ? 0 : filterAt, 12)
-    store<u32>(handles, stored, 20)
+    const own = (tableBuilderEnd(b) - at) as u32
+    const stored: u32 = filterBytes == 0 ? 0 : filterBytes + TRAILER
+    store<u64>(filterHandle, stored == 0 ? 0 : filterAt)
+    store<u32>(filterHandle, stored, 8)
     filterAt += <u64>stored
-    if (!blockBuilderAdd(top, key + 4, load<u32>(key), 1, 0, 0, handles, 24)) return NO_MEMORY
+    if (!addHandle(top, key + 4, load<u32>(key), at, own, filterHandle, 12)) return NO_MEMORY
     partition += bytes + 4
     filter += filterBytes + 4
     key += load<u32>(key) + 4

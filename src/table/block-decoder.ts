@@ -3,7 +3,7 @@
  * `docs/table-format.md`; a second, independent implementation of what `assembly/block-cache.ts` reads.
  *
  *     stored  = payload, codec u8, zero (3), content bytes u32, checksum u64
- *     content = entries u32, prefix bytes u32, base sequence u64, base timestamp i64, prefix, entry*
+ *     content = header, prefix, value*, rest of key*, row*
  */
 import { SedgeError } from '../errors.ts'
 import { compareBytes, concat } from '../util/bytes.ts'
@@ -14,16 +14,17 @@ import { decodeLz4 } from './lz4-decoder.ts'
 
 /** Part of the file format. Do not change. */
 export const BLOCK_TRAILER_BYTES = 16
-export const BLOCK_HEADER_BYTES = 24
 /** A block holds one entry beyond its closing weight at most, with key and inline value at their largest. */
 export const BLOCK_CONTENT_MAX: number = 2 * 1024 * 1024
 export const BlockCodec = { none: 0, lz4: 1, zstd: 2 } as const
-export const BlockEntryKind = { put: 1, delete: 2, chunks: 3 } as const
+export const BlockEntryKind = { put: 1, delete: 2, chunks: 3, index: 7 } as const
 
 const KIND_RESERVED_MAX = 6
 const KEY_BYTES_MAX = 1024 * 1024
-/** Kind and four numbers. */
-const ENTRY_BYTES_MIN = 5
+/** A block of more entries has as many bytes at least. */
+const COUNT_FREE = 1024
+/** Bytes behind the prefix that the keys of a block may share with those before them. */
+const SHARED_MAX = 65_536
 /** What a byte of LZ4 can stand for at most. */
 const LZ4_FACTOR_MAX = 256
 
@@ -91,61 +92,205 @@ function unzstdBlock(payload: Uint8Array, size: number, unzstd: Unzstd): Uint8Ar
  */
 export function decodeEntries(content: Uint8Array, isIndex = false): BlockEntry[] {
   const reader = new ByteReader(content)
-  const count = reader.u32()
-  const prefixBytes = reader.u32()
-  const baseSequence = reader.u64()
-  const baseTimestamp = reader.i64()
-  if (count === 0) throw new DecodeError('a block without entries', 0)
-  if (count * ENTRY_BYTES_MIN > content.length) throw new DecodeError('too many entries', 0)
-  if (prefixBytes > KEY_BYTES_MAX) throw new DecodeError('too long a prefix', 4)
-  const prefix = reader.bytes(prefixBytes)
+  const header = decodeHeader(reader, content.length)
+  const prefix = reader.bytes(header.prefixBytes)
+  const rows = decodeRows(header, content, reader.offset)
+  const sum = (of: (row: Row) => number): number => rows.reduce((bytes, row) => bytes + of(row), 0)
+  const valuesBytes = sum((row) => row.valueBytes)
+  const keysBytes = sum((row) => row.suffixBytes - row.shared)
+  if (sum((row) => row.shared) > SHARED_MAX) throw new DecodeError('keys share too much', 0)
+  if (valuesBytes + keysBytes !== reader.remaining - rowsBytes(header)) {
+    throw new DecodeError('keys and values do not fill the block', reader.offset)
+  }
+  const values = new ByteReader(content, reader.offset)
+  const keys = new ByteReader(content, reader.offset + valuesBytes)
   const entries: BlockEntry[] = []
-  for (let i = 0; i < count; i++) {
-    const entry = decodeEntry(reader, prefix, baseSequence, baseTimestamp)
+  for (const row of rows) {
     const before = entries.at(-1)
+    checkRow(row, prefix.length, before?.key.length ?? prefix.length, isIndex)
+    const entry = decodeEntry(row, prefix, before?.key, keys, values)
     if (before !== undefined && !isInOrder(before, entry, isIndex)) {
-      throw new DecodeError('entries are out of order', reader.offset)
+      throw new DecodeError('entries are out of order', keys.offset)
     }
     entries.push(entry)
   }
-  if (reader.remaining > 0) throw new DecodeError('bytes behind the last entry', reader.offset)
   return entries
 }
 
-function decodeEntry(
-  reader: ByteReader,
-  prefix: Uint8Array,
-  baseSequence: number,
-  baseTimestamp: number,
-): BlockEntry {
-  const start = reader.offset
-  const kind = reader.u8()
-  if (kind === 0 || kind > KIND_RESERVED_MAX) throw new DecodeError('no kind of entry', start)
-  if (kind > BlockEntryKind.chunks) {
-    throw new SedgeError('FORMAT', 'an entry of a kind that this release does not know')
+interface Header {
+  readonly count: number
+  readonly prefixBytes: number
+  /** Bits of the fields of a row: kind, shared, suffix, value, sequence, timestamp. */
+  readonly widths: readonly number[]
+  readonly kindBase: number
+  readonly suffixBase: number
+  readonly valueBase: number
+  readonly sequenceBase: number
+  readonly timestampBase: number
+  readonly span: number
+}
+
+function decodeHeader(reader: ByteReader, bytes: number): Header {
+  const count = reader.varint()
+  const prefixBytes = reader.varint()
+  const packed = reader.u32()
+  const header: Header = {
+    count,
+    prefixBytes,
+    widths: [
+      (packed >>> 3) & 3,
+      (packed >>> 5) & 31,
+      (packed >>> 10) & 31,
+      (packed >>> 15) & 31,
+      (packed >>> 20) & 63,
+      packed >>> 26,
+    ],
+    kindBase: packed & 7,
+    suffixBase: reader.varint(),
+    valueBase: reader.varint(),
+    sequenceBase: reader.varint(),
+    timestampBase: reader.zigzag(),
+    span: reader.varint(),
   }
-  const suffixBytes = reader.varint()
-  const valueBytes = reader.varint()
-  const sequence = baseSequence + reader.varint()
-  const timestamp = baseTimestamp + reader.varint()
-  const keyBytes = prefix.length + suffixBytes
-  if (keyBytes === 0 || keyBytes > KEY_BYTES_MAX) throw new DecodeError('no key', start)
-  if (!Number.isSafeInteger(sequence)) throw new DecodeError('a sequence above 2^53', start)
-  if (!Number.isSafeInteger(timestamp)) throw new DecodeError('a time beyond 2^53', start)
+  if (count === 0) throw new DecodeError('a block without entries', 0)
+  if (count > COUNT_FREE && count > bytes) throw new DecodeError('too many entries', 0)
+  if (prefixBytes > KEY_BYTES_MAX) throw new DecodeError('too long a prefix', 0)
+  const { suffixBase, valueBase, widths, span } = header
+  const [sequenceBits, timestampBits] = [widths[4]!, widths[5]!]
+  const spanBits = span === 0 ? 0 : sequenceBits + span.toString(2).length
+  const fits =
+    widths[1]! <= 17 &&
+    widths[2]! <= 21 &&
+    sequenceBits <= 53 &&
+    timestampBits <= 54 &&
+    spanBits <= 63 &&
+    suffixBase <= KEY_BYTES_MAX &&
+    valueBase < 2 ** 31
+  if (!fits) throw new DecodeError('numbers that are too large', 0)
+  return header
+}
+
+interface Row {
+  readonly kind: number
+  readonly shared: number
+  readonly suffixBytes: number
+  readonly valueBytes: number
+  readonly sequence: number
+  readonly timestamp: number
+}
+
+/** Bytes of all rows. */
+function rowsBytes({ count, widths }: Header): number {
+  return Math.ceil((count * widths.reduce((bits, width) => bits + width, 0)) / 8)
+}
+
+/** The rows at the end of a content, which lie at `from` or behind. */
+function decodeRows(header: Header, content: Uint8Array, from: number): Row[] {
+  const start = content.length - rowsBytes(header)
+  if (start < from) throw new DecodeError('rows that are cut off', from)
+  const bits = new BitReader(content, start)
+  const { widths, sequenceBase, timestampBase, span } = header
+  const rows: Row[] = []
+  for (let i = 0; i < header.count; i++) {
+    const [kind, shared, suffix, value, delta] = widths.slice(0, 5).map((width) => bits.next(width))
+    const come = (BigInt(delta!) * BigInt(span)) >> BigInt(widths[4]!)
+    const left = bits.nextBigInt(widths[5]!)
+    rows.push({
+      kind: header.kindBase + kind!,
+      shared: shared!,
+      suffixBytes: header.suffixBase + suffix!,
+      valueBytes: header.valueBase + value!,
+      sequence: sequenceBase + delta!,
+      timestamp: Number(BigInt(timestampBase) + come + left),
+    })
+  }
+  if (!bits.isPadded) throw new DecodeError('bits behind the last row', content.length - 1)
+  return rows
+}
+
+/** Throws unless a row says what it may; `keyBytesBefore` is the length of the key before. */
+function checkRow(row: Row, prefixBytes: number, keyBytesBefore: number, isIndex: boolean): void {
+  const { kind, shared, suffixBytes, valueBytes, sequence, timestamp } = row
+  const fail = (what: string): never => {
+    throw new DecodeError(what, 0)
+  }
+  if (shared > Math.min(suffixBytes, keyBytesBefore - prefixBytes)) {
+    fail('a key that shares what is not there')
+  }
+  if (isIndex) {
+    const isHandle = kind === BlockEntryKind.index && timestamp > 0 && timestamp < 2 ** 32
+    if (!isHandle) fail('this is no index block')
+  } else {
+    if (kind === 0 || kind > KIND_RESERVED_MAX) fail('no kind of entry')
+    if (kind > BlockEntryKind.chunks) {
+      throw new SedgeError('FORMAT', 'an entry of a kind that this release does not know')
+    }
+  }
+  const keyBytes = prefixBytes + suffixBytes
+  if (keyBytes === 0 || keyBytes > KEY_BYTES_MAX) fail('no key')
+  if (!Number.isSafeInteger(sequence)) fail('a sequence above 2^53')
+  if (!Number.isSafeInteger(timestamp)) fail('a time beyond 2^53')
   const fits =
     (kind !== BlockEntryKind.delete || valueBytes === 0) &&
     (kind !== BlockEntryKind.chunks || valueBytes === REFERENCE_BYTES)
-  if (!fits) throw new DecodeError('a value that does not fit its kind', start)
-  const suffix = reader.bytes(suffixBytes)
-  const key = prefix.length === 0 ? suffix : concat(prefix, suffix)
-  const value = reader.bytes(valueBytes)
+  if (!fits) fail('a value that does not fit its kind')
+}
+
+function decodeEntry(
+  row: Row,
+  prefix: Uint8Array,
+  before: Uint8Array | undefined,
+  keys: ByteReader,
+  values: ByteReader,
+): BlockEntry {
+  const { kind, shared, suffixBytes, valueBytes, sequence, timestamp } = row
+  const rest = keys.bytes(suffixBytes - shared)
+  const beginning = shared === 0 ? prefix : before!.subarray(0, prefix.length + shared)
+  const key = beginning.length === 0 ? rest : concat(beginning, rest)
+  const value = values.bytes(valueBytes)
   if (kind === BlockEntryKind.chunks) decodeReference(value)
   return { key, kind, sequence, timestamp, value }
 }
 
-/** Internal order: keys ascend, sequences of one key descend. */
+/** Internal order: keys ascend, sequences of one key descend; in an index keys may repeat. */
 export function isInOrder(before: BlockEntry, entry: BlockEntry, mayRepeat = false): boolean {
   const order = compareBytes(before.key, entry.key)
   if (order !== 0) return order < 0
-  return before.sequence > entry.sequence || (mayRepeat && before.sequence === entry.sequence)
+  return mayRepeat || before.sequence > entry.sequence
+}
+
+/** Reads fields of any width, low bits first. */
+class BitReader {
+  readonly #bytes: Uint8Array
+  #bit: number
+
+  constructor(bytes: Uint8Array, offset: number) {
+    this.#bytes = bytes
+    this.#bit = offset * 8
+  }
+
+  /** Whether the rest of the byte is zero. */
+  get isPadded(): boolean {
+    const rest = this.#bit % 8
+    return rest === 0 || this.#bytes[Math.floor(this.#bit / 8)]! >> rest === 0
+  }
+
+  /** Exact up to 53 bits. Requires that they are there. */
+  next(width: number): number {
+    let value = 0
+    for (let done = 0; done < width; ) {
+      const from = this.#bit % 8
+      const count = Math.min(8 - from, width - done)
+      const byte = this.#bytes[Math.floor(this.#bit / 8)]! >> from
+      value += (byte & (2 ** count - 1)) * 2 ** done
+      done += count
+      this.#bit += count
+    }
+    return value
+  }
+
+  nextBigInt(width: number): bigint {
+    const low = this.next(Math.min(width, 32))
+    return BigInt(low) + (BigInt(this.next(Math.max(width - 32, 0))) << 32n)
+  }
 }

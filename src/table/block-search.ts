@@ -13,7 +13,6 @@ import { SedgeError } from '../errors.ts'
 import { DecodeError } from '../util/coding.ts'
 import {
   BLOCK_CONTENT_MAX,
-  BLOCK_HEADER_BYTES,
   BLOCK_TRAILER_BYTES,
   BlockCodec,
   type BlockEntry,
@@ -24,6 +23,8 @@ import {
 } from './block-decoder.ts'
 
 const WINDOW_BYTES: number = 2 * (BLOCK_CONTENT_MAX + BLOCK_TRAILER_BYTES)
+/** Less than any content takes: the header of a block with a key of one byte. */
+const CONTENT_BYTES_MIN = 12
 /** Bytes looked at in one step. */
 const STEP_BYTES = 65_536
 /** Guessed block ends that are tried as starts of the next block. */
@@ -113,7 +114,7 @@ export class BlockSearch {
     if (window[i]! > BlockCodec.zstd) return false
     if (window[i + 1]! !== 0 || window[i + 2]! !== 0 || window[i + 3]! !== 0) return false
     const content = this.#contentBytes(at)
-    return content > BLOCK_HEADER_BYTES && content <= BLOCK_CONTENT_MAX
+    return content >= CONTENT_BYTES_MIN && content <= BLOCK_CONTENT_MAX
   }
 
   #contentBytes(at: number): number {
@@ -156,9 +157,7 @@ export class BlockSearch {
     // A copy: entries are views of it, and the window moves on.
     const stored = this.#bytes(start, end).slice()
     try {
-      const entries = decodeEntries(openBlock(stored, this.#table.unzstd))
-      // No entry has sequence 0, and every entry of an index block has.
-      return entries.some(({ sequence }) => sequence === 0) ? [] : entries
+      return decodeEntries(openBlock(stored, this.#table.unzstd))
     } catch (error) {
       if (error instanceof DecodeError) return []
       if (error instanceof SedgeError && error.code === 'FORMAT') return []

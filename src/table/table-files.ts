@@ -22,6 +22,9 @@ import {
   tableIdentity,
 } from './table-format.ts'
 
+/** The kernel reads contents word by word. */
+const WORD_BYTES = 8
+
 /** What has to be known of a table to open it. */
 export interface TableDescription {
   readonly number: number
@@ -155,7 +158,7 @@ export class TableFiles implements BlockSource {
     if (content !== undefined) {
       // The kernel cannot decode zstd: it gets the content beside the block, in one larger region.
       const copy = block.slice()
-      at = this.#kernel.staging(bytes + content.length)
+      at = this.#kernel.staging(bytes + content.length + WORD_BYTES)
       decoded = at + bytes
       this.#kernel.memory.bytes.set(copy, at)
       this.#kernel.memory.bytes.set(content, decoded)

@@ -76,18 +76,16 @@ export class TableReader {
 
   /** What the top index lists. Throws as `layout`. */
   partitions(top: BlockHandle): Partition[] {
-    return this.#index(top, 2 * HANDLE_BYTES).map(({ key, reader, at }) => {
-      const partition = this.#handle(reader, at)
-      const filter = this.#handle(reader, at)
-      return { key, ...partition, filter: filter.bytes === 0 ? undefined : filter }
+    return this.#index(top, HANDLE_BYTES).map(({ key, offset, bytes, value }) => {
+      const reader = new ByteReader(value)
+      const filter = { offset: this.#number(reader, top), bytes: reader.u32() }
+      return { key, offset, bytes, filter: filter.bytes === 0 ? undefined : filter }
     })
   }
 
   /** The data blocks that a partition lists. Throws as `layout`. */
   blocks(partition: BlockHandle): IndexedBlock[] {
-    return this.#index(partition, HANDLE_BYTES).map(({ key, reader, at }) => {
-      return { key, ...this.#handle(reader, at) }
-    })
+    return this.#index(partition, 0).map(({ key, offset, bytes }) => ({ key, offset, bytes }))
   }
 
   /** The entries of a data block. Throws as `layout`, and `UNSUPPORTED`. */
@@ -114,23 +112,20 @@ export class TableReader {
     throw corruption(name, offset, 'the file is too short', { expected: length, actual })
   }
 
-  #index(
-    block: BlockHandle,
-    valueBytes: number,
-  ): { key: Uint8Array; reader: ByteReader; at: number }[] {
+  #index(block: BlockHandle, valueBytes: number): (IndexedBlock & { value: Uint8Array })[] {
     return this.#decode(block, (content) => {
-      return decodeEntries(content, true).map(({ key, value }) => {
+      return decodeEntries(content, true).map(({ key, sequence, timestamp, value }) => {
         if (value.length !== valueBytes) throw new DecodeError('this is no index block', 0)
-        return { key, reader: new ByteReader(value), at: block.offset }
+        return { key, offset: sequence, bytes: timestamp, value }
       })
     })
   }
 
-  #handle(reader: ByteReader, at: number): BlockHandle {
+  #number(reader: ByteReader, { offset }: BlockHandle): number {
     try {
-      return { offset: reader.u64(), bytes: reader.u32() }
+      return reader.u64()
     } catch (error) {
-      throw this.#translated(error, at)
+      throw this.#translated(error, offset)
     }
   }
 

@@ -194,6 +194,24 @@ export class ByteReader {
     throw new DecodeError('varint of more than 8 bytes', start)
   }
 
+  /** A varint whose lowest bit is the sign: 0, -1, 1, -2, … */
+  zigzag(): number {
+    const start = this.#offset
+    const first = this.u8()
+    let value = (first >> 1) & 63
+    let scale = 64
+    for (let byte = first, count = 2; byte >= 128; count++) {
+      if (count > VARINT_BYTES_MAX) throw new DecodeError('varint of more than 8 bytes', start)
+      byte = this.u8()
+      if (byte === 0) throw new DecodeError('padded varint', start)
+      value += (byte & 127) * scale
+      scale *= 128
+    }
+    const number = (first & 1) === 0 ? value : -value - 1
+    if (!Number.isSafeInteger(number)) throw new DecodeError('number beyond 2^53', start)
+    return number
+  }
+
   /** The next `count` bytes, a view of the reader's bytes. */
   bytes(count: number): Uint8Array {
     const start = this.#take(count)

@@ -12,6 +12,7 @@ import {
   PUT,
   sameBytes,
 } from '../reference/entry.ts'
+import { join } from '../reference/little-endian.ts'
 import { merge } from '../reference/merge.ts'
 import { survivors } from '../reference/survive.ts'
 import { decodeTable, encodeTable, fileChecksum, type TableOptions } from '../reference/table.ts'
@@ -64,6 +65,23 @@ const SHAPES: Readonly<Record<string, (random: Random) => Entry[]>> = {
       return key
     })
     return merge([randomEntries(random, { keys, count: 120, value: () => random.bytes(2100) })])
+  },
+  'keys that share more than they may in a block': (random) => {
+    const stem = random.bytes(900)
+    const keys = Array.from({ length: 300 }, () => join(stem, random.bytes(random.int(1, 4))))
+    const value = (): Uint8Array => random.bytes(random.int(4))
+    // One that leaves the others no prefix.
+    keys.push(Uint8Array.of(stem[0]! ^ 1))
+    return merge([randomEntries(random, { keys, count: 400, value })])
+  },
+  'timestamps that grow with the sequences': (random) => {
+    const steps = [0.01, 0.4, 3, 1000]
+    const entries = randomEntries(random, { keys: randomKeys(random, 900), count: 900 })
+    const timed = entries.map((entry, i) => {
+      const step = steps[Math.floor((i * steps.length) / entries.length)]!
+      return { ...entry, timestamp: Math.floor(entry.sequence * step) + random.int(3) }
+    })
+    return merge([timed])
   },
   'sequences and timestamps far apart': (random) => {
     const shape = { keys: randomKeys(random, 20), count: 40, timestamp: () => random.int(2 ** 31) }

@@ -4,6 +4,8 @@
 export const PUT = 1
 export const DELETE = 2
 export const CHUNKS = 3
+/** Of the entries of an index [TBL-7]. */
+export const INDEX = 7
 
 export interface Entry {
   readonly key: Uint8Array

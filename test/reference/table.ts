@@ -1,7 +1,7 @@
 /** Whole tables from docs/table-format.md: the oracle of assembly/table-builder.ts and of what reads tables. */
-import { decodeBlock, encodeBlock, openBlock, sealBlock } from './block.ts'
+import { decodeBlock, encodeBlock, openBlock, sealBlock, sharedBytes } from './block.ts'
 import { bloomFilter, bloomFilterLines, bloomFilterProbes } from './bloom-filter.ts'
-import { CHUNKS, compareEntries, compareKeys, type Entry, sameBytes } from './entry.ts'
+import { CHUNKS, compareEntries, compareKeys, type Entry, INDEX, sameBytes } from './entry.ts'
 import { join, littleEndian, readNumber } from './little-endian.ts'
 import { encodeChunks, encodeReference } from './log-segment.ts'
 import { xxh64 } from './xxh64.ts'
@@ -35,8 +35,13 @@ function fixed(offset: number, bytes: number): number[] {
   return [...littleEndian(offset, 8), ...littleEndian(bytes, 4)]
 }
 
-function indexEntry(key: Uint8Array, value: readonly number[]): Entry {
-  return { key, kind: 1, sequence: 0, timestamp: 0, value: Uint8Array.from(value) }
+function indexEntry(
+  key: Uint8Array,
+  block: { readonly offset: number; readonly bytes: number },
+  value: readonly number[] = [],
+): Entry {
+  const [sequence, timestamp] = [block.offset, block.bytes]
+  return { key, kind: INDEX, sequence, timestamp, value: Uint8Array.from(value) }
 }
 
 /** The file of a table without compression. Entries come in internal order. */
@@ -68,7 +73,8 @@ export function encodeTable(
       stored = { ...entry, value: encodeReference(value.length, offset) }
     }
     open.push(stored)
-    if (weigh(open) < DATA_WEIGHT && i < entries.length - 1) continue
+    const shared = sharedBytes(open.map(({ key }) => key)).reduce((sum, bytes) => sum + bytes, 0)
+    if (weigh(open) - shared < DATA_WEIGHT && i < entries.length - 1) continue
     blocks.push({ entries: open, ...putBlock(encodeBlock(open)) })
     open = []
   }
@@ -79,7 +85,7 @@ export function encodeTable(
       block,
       entry: indexEntry(
         separator(block.entries.at(-1)!.key, blocks[i + 1]?.entries[0]?.key),
-        fixed(block.offset, block.bytes),
+        block,
       ),
     })),
   )
@@ -92,10 +98,10 @@ export function encodeTable(
   })
   const indexOffset = end
   const top = partitions.map((blocksHere, i) => {
-    const { offset, bytes } = putBlock(encodeBlock(blocksHere.map(({ entry }) => entry)))
+    const block = putBlock(encodeBlock(blocksHere.map(({ entry }) => entry)))
     const filter = filters[i]!
-    const value = [...fixed(offset, bytes), ...fixed(filter.offset, filter.bytes)]
-    return indexEntry(blocksHere.at(-1)!.entry.key, value)
+    const { key } = blocksHere.at(-1)!.entry
+    return indexEntry(key, block, fixed(filter.offset, filter.bytes))
   })
   const topBlock = putBlock(encodeBlock(top))
   const footer = join(
@@ -143,7 +149,7 @@ function partition<T extends { entry: Entry }>(items: readonly T[]): T[][] {
   let open: T[] = []
   for (const item of items) {
     open.push(item)
-    if (weigh(open.map(({ entry }) => entry)) < INDEX_WEIGHT) continue
+    if (weigh(open.map(({ entry }) => entry)) + 12 * open.length < INDEX_WEIGHT) continue
     partitions.push(open)
     open = []
   }
@@ -192,24 +198,27 @@ export function decodeTable(file: Uint8Array, options: TableOptions): DecodedTab
   check(readNumber(footer, 12, 8) === file.length - FOOTER_BYTES - indexOffset, 'index section')
 
   const blocks: PlacedBlock[] = []
-  const open = (kind: PlacedBlock['kind'], from: Uint8Array, at: number): Uint8Array => {
-    const block = { kind, offset: readNumber(from, at, 8), bytes: readNumber(from, at + 8, 4) }
+  const open = (kind: PlacedBlock['kind'], offset: number, bytes: number): Uint8Array => {
+    const block = { kind, offset, bytes }
     blocks.push(block)
     const stored = file.subarray(block.offset, block.offset + block.bytes)
     return openBlock(stored, identity, block.offset)
   }
   const entries: Entry[] = []
-  for (const partitionEntry of decodeBlock(open('top', footer, 20), true)) {
-    const partitionBlock = decodeBlock(open('partition', partitionEntry.value, 0), true)
-    check(sameBytes(partitionBlock.at(-1)!.key, partitionEntry.key), 'key of a partition')
+  const top = open('top', readNumber(footer, 20, 8), readNumber(footer, 28, 4))
+  for (const { key: last, sequence, timestamp, value } of decodeBlock(top, true)) {
+    const partitionBlock = decodeBlock(open('partition', sequence, timestamp), true)
+    check(sameBytes(partitionBlock.at(-1)!.key, last), 'key of a partition')
     const from = entries.length
-    for (const { key, value } of partitionBlock) {
-      const block = decodeBlock(open('data', value, 0))
+    for (const { key, sequence: offset, timestamp: bytes } of partitionBlock) {
+      const block = decodeBlock(open('data', offset, bytes))
       check(compareKeys(block.at(-1)!.key, key) <= 0, 'index key')
       entries.push(...block)
     }
     const keys = distinct(entries.slice(from).map((entry) => entry.key))
-    checkFilter(options, keys, () => open('filter', partitionEntry.value, 12))
+    checkFilter(options, keys, () =>
+      open('filter', readNumber(value, 0, 8), readNumber(value, 8, 4)),
+    )
   }
   check(entries.length === count, 'number of entries')
   check(

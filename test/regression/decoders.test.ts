@@ -13,6 +13,7 @@ import { encodeBlock } from '../reference/block.ts'
 import { CHUNKS, type Entry, PUT } from '../reference/entry.ts'
 import { join, littleEndian } from '../reference/little-endian.ts'
 import { encodeReference, encodeSegment } from '../reference/log-segment.ts'
+import { encodeVarint } from '../reference/varint.ts'
 import { xxh64 } from '../reference/xxh64.ts'
 import { createKernel } from '../support/kernel.ts'
 import { HEADER, newMemtable } from '../support/memtables.ts'
@@ -108,10 +109,9 @@ describe('regression/decoders', () => {
     const entry = { key: KEY, kind: PUT, sequence: 1, timestamp: 0, value: new Uint8Array(0) }
     const content = encodeBlock([entry])
     expect(decodeEntries(content)).to.have.length(1)
-    const late = content.slice()
-    new DataView(late.buffer).setBigInt64(16, 2n ** 53n, true)
-    expect(() => decodeEntries(late)).to.throw(DecodeError)
-    const many = join(littleEndian(1000, 4), content.subarray(4))
+    const late = join(content.subarray(0, 9), encodeVarint(2n ** 54n), content.subarray(10))
+    expect(() => decodeEntries(late)).to.throw(DecodeError, 'beyond 2^53')
+    const many = join(encodeVarint(1025n), content.subarray(1))
     expect(() => decodeEntries(many)).to.throw(DecodeError, 'too many entries')
   })
 })

@@ -236,7 +236,7 @@ export class MemoryTables implements BlockSource {
     const stored = file.subarray(offset, offset + bytes)
     const isForeign = stored.length > 16 && stored.at(-16) === Codec.ZSTD
     const content = isForeign ? this.decompress?.(stored.subarray(0, -16)) : undefined
-    const at = this.kernel.staging(bytes + (content?.length ?? 0))
+    const at = this.kernel.staging(bytes + (content?.length ?? 0) + 8)
     this.kernel.memory.bytes.set(stored, at)
     if (content !== undefined) this.kernel.memory.bytes.set(content, at + bytes)
     const decoded = content === undefined ? 0 : at + bytes

@@ -9,7 +9,7 @@ import {
 import { loadChecksums } from '../../src/util/checksum.ts'
 import { DecodeError } from '../../src/util/coding.ts'
 import { encodeBlock, sealBlock } from '../reference/block.ts'
-import { CHUNKS, compareEntries, DELETE, type Entry, PUT } from '../reference/entry.ts'
+import { CHUNKS, compareEntries, DELETE, type Entry, INDEX, PUT } from '../reference/entry.ts'
 import { lz4Compress } from '../reference/lz4.ts'
 import { type Random, seededRandom, testSeed } from '../support/seed.ts'
 
@@ -89,10 +89,22 @@ describe('table/block-decoder', () => {
   })
 
   it('lets keys repeat in an index only [TBL-7]', () => {
-    const entry = { key: Uint8Array.of(1), kind: PUT, sequence: 0, timestamp: 0 }
-    const content = encodeBlock([0, 1].map((byte) => ({ ...entry, value: Uint8Array.of(byte) })))
-    expect(decodeEntries(content, true)).to.have.length(2)
-    expect(() => decodeEntries(content)).to.throw(DecodeError, 'out of order')
+    const entry = { key: Uint8Array.of(1), timestamp: 100, value: new Uint8Array(0) }
+    const content = (kind: number): Uint8Array =>
+      encodeBlock([72, 172].map((sequence) => ({ ...entry, kind, sequence })))
+    expect(decodeEntries(content(INDEX), true)).to.have.length(2)
+    expect(() => decodeEntries(content(PUT))).to.throw(DecodeError, 'out of order')
+  })
+
+  it('takes an index for nothing else, and nothing else for an index [TBL-7]', () => {
+    const entry = { key: Uint8Array.of(1), sequence: 72, timestamp: 100, value: new Uint8Array(0) }
+    const index = { ...entry, kind: INDEX }
+    expect(decodeEntries(encodeBlock([index]), true)).to.have.length(1)
+    expect(() => decodeEntries(encodeBlock([index]))).to.throw(DecodeError)
+    for (const wrong of [{ kind: PUT }, { timestamp: 0 }, { timestamp: 2 ** 32 }]) {
+      const content = encodeBlock([{ ...index, ...wrong }])
+      expect(() => decodeEntries(content, true)).to.throw(DecodeError, 'no index')
+    }
   })
 
   it('tells kinds and codecs of the future from damage [LOG-5]', () => {

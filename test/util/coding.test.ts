@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import { toHex } from '../../src/util/bytes.ts'
 import { ByteReader, ByteWriter, DecodeError } from '../../src/util/coding.ts'
+import { encodeVarint } from '../reference/varint.ts'
 import { seededRandom, testSeed } from '../support/seed.ts'
 
 const LARGEST = Number.MAX_SAFE_INTEGER
@@ -45,6 +46,23 @@ describe('util/coding', () => {
       expect(reader.prefixed().length).to.equal(number % 5)
     }
     expect(reader.remaining).to.equal(0)
+  })
+
+  it('reads numbers with a sign in their lowest bit', () => {
+    const zigzag = (bytes: Uint8Array): number => new ByteReader(bytes).zigzag()
+    for (const [byte, number] of [0, -1, 1, -2, 2].entries()) {
+      expect(zigzag(Uint8Array.of(byte))).to.equal(number)
+    }
+    for (const number of [63, 64, 8191, 8192, 2 ** 40, LARGEST]) {
+      const positive = encodeVarint(2n * BigInt(number))
+      expect(zigzag(positive)).to.equal(number)
+      expect(zigzag(encodeVarint(2n * BigInt(number) - 1n))).to.equal(-number)
+      expectDecodeError(() => zigzag(positive.subarray(0, -1)), positive.length - 1)
+    }
+    expectDecodeError(() => zigzag(encodeVarint(2n ** 54n)), 0)
+    expectDecodeError(() => zigzag(encodeVarint(2n ** 54n - 1n)), 0)
+    expectDecodeError(() => zigzag(Uint8Array.of(0x80, 0)), 0)
+    expectDecodeError(() => zigzag(new Uint8Array(12).fill(0x81)), 0)
   })
 
   it('refuses to read beyond the end and says where', () => {

@@ -12,7 +12,7 @@ import { TableReader } from '../../../src/table/table-reader.ts'
 import { addSeed, hash64 } from '../../../src/util/checksum.ts'
 import { DecodeError } from '../../../src/util/coding.ts'
 import { encodeBlock, sealBlock } from '../../reference/block.ts'
-import { compareEntries, type Entry } from '../../reference/entry.ts'
+import { compareEntries, type Entry, INDEX } from '../../reference/entry.ts'
 import { decodeTable, encodeTable, tableIdentity } from '../../reference/table.ts'
 import {
   look,
@@ -63,9 +63,8 @@ export function blockTarget(): Target {
 function decodedHere(stored: Uint8Array, kind: 0 | 1): InstallOutcome {
   try {
     const entries = decodeEntries(openBlock(stored, undefined), kind === 1)
-    const isIndex = entries.every((entry) => entry.kind === 1 && entry.value.length % 12 === 0)
-    const isSized = entries.every(({ value }) => value.length === 12 || value.length === 24)
-    return kind === 0 || (isIndex && isSized) ? 'installed' : 'corrupt'
+    const isSized = entries.every(({ value }) => value.length === 0 || value.length === 12)
+    return kind === 0 || isSized ? 'installed' : 'corrupt'
   } catch (error) {
     if (error instanceof DecodeError) return 'corrupt'
     if (error instanceof SedgeError && error.code === 'FORMAT') return 'unknown-format'
@@ -99,12 +98,13 @@ function entriesOf(random: Random, count: number): Entry[] {
 
 function indexOf(random: Random): Entry[] {
   const keys = randomKeys(random, random.int(1, 12))
+  const valueBytes = random.pick([0, 12])
   const entries = keys.map((key) => ({
     key,
-    kind: 1,
-    sequence: 0,
-    timestamp: 0,
-    value: random.bytes(12),
+    kind: INDEX,
+    sequence: random.int(72, 2 ** 20),
+    timestamp: random.int(1, 2 ** 16),
+    value: random.bytes(valueBytes),
   }))
   return entries.sort(compareEntries)
 }
