@@ -85,11 +85,25 @@ export function lz4Compress(
         ip += attempts++ >> SKIP_SHIFT
         continue
       }
+      let end = endOfMatch(ip + MATCH_BYTES_MIN, match + MATCH_BYTES_MIN, matchLimit)
+      // One that begins a byte later is taken where it reaches further by more than that byte.
+      while (ip < startLimit) {
+        const next = ip + 1
+        const nextWord = load<u64>(next)
+        const nextEntry = table + (hashOf(nextWord) << 2)
+        const other = src + load<u32>(nextEntry)
+        if (load<u32>(other) != <u32>nextWord || next - other > OFFSET_MAX) break
+        const further = endOfMatch(next + MATCH_BYTES_MIN, other + MATCH_BYTES_MIN, matchLimit)
+        if (further <= end + 1) break
+        store<u32>(nextEntry, <u32>(next - src))
+        ip = next
+        match = other
+        end = further
+      }
       while (ip > anchor && match > src && load<u8>(ip - 1) == load<u8>(match - 1)) {
         ip--
         match--
       }
-      const end = endOfMatch(ip + MATCH_BYTES_MIN, match + MATCH_BYTES_MIN, matchLimit)
       op = putSequence(op, dstEnd, anchor, ip - anchor, ip - match, end - ip)
       if (op == 0) return 0
       anchor = end
@@ -167,8 +181,8 @@ export function lz4Decompress(src: usize, srcBytes: u32, dst: usize, dstBytes: u
 // @ts-ignore: decorator
 @inline
 function hashOf(word: u64): usize {
-  // Five bytes: four give more false candidates, six miss short matches.
-  return <usize>(((word << 24) * HASH_FACTOR) >> (64 - HASH_BITS))
+  // Four bytes, all that a match must have: values of eight bytes, half of which repeat, have no longer ones.
+  return <usize>(((word << 32) * HASH_FACTOR) >> (64 - HASH_BITS))
 }
 
 /** The end of a match that is known to hold up to `ip`; never beyond `limit`. */
