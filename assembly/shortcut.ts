@@ -18,7 +18,8 @@ import { Frame } from './frame'
 
 const SET_SHIFT: u32 = 5
 const SLOT_SHIFT: u32 = 3
-const SET_SLOTS: usize = 4
+const SET_BITS: u32 = 2
+const SET_SLOTS: usize = 1 << SET_BITS
 const SETS_FIRST: u32 = 8
 const CARD_SHIFT: u64 = 32
 const CARD_MASK: u64 = 0xfffff
@@ -47,10 +48,11 @@ export function shortcutVoid(): void {
 
 /** Makes it larger, as far as `bytesMax` allows, so that so many entries in memory fill two of three slots at most. May grow. */
 export function shortcutFit(entries: u32, bytesMax: u32): void {
-  const bytes = shortcutBytes()
-  if (slots != 0 && entries + (entries >> 1) <= bytes >> SLOT_SHIFT) return
-  const sets = slots == 0 ? SETS_FIRST : (setMask + 1) << 1
-  if (sets << SET_SHIFT > bytesMax) return
+  const now: u32 = slots == 0 ? 0 : setMask + 1
+  let sets = max(now, SETS_FIRST)
+  while (entries + (entries >> 1) > sets << SET_BITS) sets <<= 1
+  while (sets > now && sets << SET_SHIFT > bytesMax) sets >>= 1
+  if (sets <= now) return
   free(slots)
   shortcutVoid()
   slots = allocate(sets << SET_SHIFT)
