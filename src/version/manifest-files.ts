@@ -4,12 +4,13 @@
  *
  *     open: claimEpoch, writeManifest, install        rotation: writeManifest, install
  *     open after a clean close: claimEpoch, openManifest        its first change: syncMarker, removeReplaced
+ *     close without a change: takeBack
  */
 import { errorCode, ioError, statusOf, writeFully } from '../env/file-io.ts'
 import type { File, FileSystem } from '../env/file-system.ts'
 import { SedgeError } from '../errors.ts'
 import { assert } from '../util/assert.ts'
-import { manifestFileName, markerFileName, parseFileName } from './file-names.ts'
+import { CLOSED_FILE_NAME, manifestFileName, markerFileName, parseFileName } from './file-names.ts'
 import {
   encodeManifestHeader,
   encodeMarker,
@@ -124,6 +125,26 @@ export function syncMarker(fs: FileSystem, directory: string, marker: Marker): v
     file.close()
   }
   fs.syncDirectory(directory)
+}
+
+/**
+ * Takes back a marker that was never synced, because nothing has changed: the statement of the last close holds on. False where it
+ * is not there, or the marker cannot be removed. Throws `IO` when that cannot be made durable.
+ */
+export function takeBack(fs: FileSystem, directory: string, marker: Marker): boolean {
+  if (statusOf(fs, `${directory}/${CLOSED_FILE_NAME}`) === undefined) return false
+  const name = markerFileName(marker.epoch, marker.number)
+  try {
+    fs.remove(`${directory}/${name}`)
+  } catch {
+    return false
+  }
+  try {
+    fs.syncDirectory(directory)
+  } catch (error) {
+    throw ioError(error, 'cannot remove', name)
+  }
+  return true
 }
 
 /**

@@ -19,6 +19,7 @@ import {
   RESERVE_NUMBERS,
   removeReplaced,
   syncMarker,
+  takeBack,
   takenNumbers,
   unknownOutcome,
   writeManifest,
@@ -44,7 +45,6 @@ import { encodeVersionEdit, type SyncedLog, type VersionEdit } from './version-e
 const ROTATE_BYTES_MIN = 65_536
 const ROTATE_FACTOR = 4
 
-/** What may change by `append`. */
 export type ManifestEdit = Omit<VersionEdit, 'nextFileNumber'>
 
 export interface CreateOptions {
@@ -187,7 +187,6 @@ export class Manifest {
     return this.#state.version
   }
 
-  /** 16 bytes. */
   get storeId(): Uint8Array {
     return this.#header.storeId
   }
@@ -268,6 +267,7 @@ export class Manifest {
   writeClosed(segments: readonly ClosedSegment[]): void {
     this.#checkUsable()
     if (this.isFenced()) throw this.#fail(fenced())
+    if (!this.#isSettled && takeBack(this.#fs, this.#directory, this.#marker)) return
     this.#settle()
     writeClosed(this.#fs, this.#directory, {
       storeId: this.storeId,

@@ -138,6 +138,40 @@ describe('version/manifest-files', () => {
     expect(recoveries).to.be.greaterThan(1000)
   })
 
+  it('leaves everything as it was when it closes without a change [MAN-20, MAN-23]', () => {
+    const fs = new CrashFileSystem()
+    fs.makeDirectory('store')
+    const first = Manifest.create(fs, 'store', OPTIONS)
+    first.writeClosed([])
+    first.close()
+    const names = fs.list('store').sort()
+    for (let count = 0; count < 3; count++) {
+      const recovered = Manifest.recover(fs, 'store')!
+      const next = Manifest.takeOver(fs, 'store', recovered, { isClosed: true })
+      expect(next.epoch).to.equal(2)
+      next.writeClosed([])
+      next.close()
+      for (const image of [fs, fs.image('lost'), fs.image('kept')]) {
+        expect(image.list('store').sort()).to.deep.equal(names)
+        const after = Manifest.recover(image, 'store')!
+        expect(readClosed(image, 'store', after)).to.include({ epoch: 1 })
+      }
+    }
+  })
+
+  it('closes all the same when its marker cannot be taken back [MAN-19, MAN-23]', () => {
+    const inner = directory()
+    const first = Manifest.create(inner, 'store', OPTIONS)
+    first.writeClosed([])
+    first.close()
+    const fs = faultFileSystem(inner, (call) => (call === 'remove' ? 'EACCES' : undefined))
+    const next = Manifest.takeOver(fs, 'store', Manifest.recover(fs, 'store')!, { isClosed: true })
+    next.writeClosed([])
+    next.close()
+    const after = Manifest.recover(inner, 'store')!
+    expect(readClosed(inner, 'store', after)).to.include({ epoch: 2 })
+  })
+
   it('starts anew after any interrupted creation [MAN-12, MAN-13]', () => {
     const random = seededRandom(testSeed())
     const fs = new CrashFileSystem()
