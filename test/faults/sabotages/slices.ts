@@ -142,7 +142,6 @@ export const SLICES: Readonly<Record<string, Slice>> = {
   'crash images: levels': images('compaction through levels', 7),
   'crash images: manifest rotation': images('manifest rotation', 7),
   'crash images: large values': images('large values', 11),
-  'crash images: first open': images('first open', 3),
   'crash images: close and open': images('close and open', 7),
   'kept caches: put': kept('put', 3),
   'I/O errors: synced puts': failures('synced puts', 'EIO'),

@@ -85,7 +85,7 @@ export const SYNC_SABOTAGES: readonly Sabotage[] = [
   {
     id: 'S2',
     what: 'does not sync the directory behind a marker',
-    slice: 'crash images: first open',
+    slice: 'crash images: manifest rotation',
     complaint: /there is no valid marker/,
     edits: [
       {
