@@ -7,7 +7,8 @@ import { Kernel } from '../kernel/kernel.ts'
 /** Cursors pin the blocks that they stand on; beyond those little needs to stay. */
 const CACHE_BYTES = 1024 * 1024
 const KEEP_BYTES_MAX = 64 * 1024 * 1024
-const KEEP_MAX = 2
+/** Of one besides: a small store goes on with two, a large one can wait for the collector. */
+const KEEP_SECOND_BYTES_MAX = 8 * 1024 * 1024
 
 const spares: Kernel[] = []
 
@@ -20,6 +21,6 @@ export function borrowKernel(hashSeed: bigint): Kernel {
 
 /** Gives a kernel back, everything in it freed. */
 export function returnKernel(kernel: Kernel): void {
-  const isKept = !kernel.trapped && kernel.bytes <= KEEP_BYTES_MAX
-  if (isKept && spares.length < KEEP_MAX) spares.push(kernel)
+  const most = [KEEP_BYTES_MAX, KEEP_SECOND_BYTES_MAX][spares.length] ?? 0
+  if (!kernel.trapped && kernel.bytes <= most) spares.push(kernel)
 }

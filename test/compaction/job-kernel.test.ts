@@ -31,6 +31,16 @@ describe('compaction/job-kernel', () => {
     expect(next[2]).not.to.equal(third)
   })
 
+  it('keeps one kernel of a middling size, and no second', () => {
+    const [one, other] = [borrowKernel(1n), borrowKernel(1n)]
+    new Memtable(one, 10 * MIB).free()
+    new Memtable(other, 10 * MIB).free()
+    returnKernel(one)
+    returnKernel(other)
+    expect(borrowKernel(1n)).to.equal(one)
+    expect(borrowKernel(1n)).not.to.equal(other)
+  })
+
   it('does not keep a kernel that has grown large', () => {
     const kernel = borrowKernel(1n)
     new Memtable(kernel, 70 * MIB).free()
