@@ -154,6 +154,7 @@ export const SLICES: Readonly<Record<string, Slice>> = {
   model: model(1500),
   'tests: backpressure': tests('engine/backpressure'),
   'tests: compaction picker': tests('compaction/compaction-picker'),
+  'tests: lookups': tests('kernel/view', 'goes straight'),
   'tests: log chain': tests('log/log-chain'),
   'tests: opening': tests('engine/opening'),
   'tests: recovery': tests('engine/recovery'),

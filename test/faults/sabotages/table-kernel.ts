@@ -54,4 +54,17 @@ export const KERNEL_SABOTAGES: readonly Sabotage[] = [
       },
     ],
   },
+  {
+    id: 'S24',
+    what: 'goes straight to what it found in tables that are not the newest any more',
+    slice: 'tests: lookups',
+    complaint: /goes straight to what it has found before/,
+    edits: [
+      {
+        file: 'assembly/view.ts',
+        text: 'if (now != fingerprint) shortcutVoid()',
+        by: '',
+      },
+    ],
+  },
 ]

@@ -233,8 +233,8 @@ export const SEEN_SABOTAGES: readonly Sabotage[] = [
     edits: [
       {
         file: 'src/engine/reader.ts',
-        text: 'store.view.find(bytes, sequence ?? store.sequence, ways)',
-        by: 'store.view.find(bytes, store.sequence, ways)',
+        text: 'if (sequence !== undefined) return store.view.find(bytes, sequence, ways)',
+        by: '',
       },
     ],
   },

@@ -318,4 +318,17 @@ export const SYNC_SABOTAGES: readonly Sabotage[] = [
       },
     ],
   },
+  {
+    id: 'S25',
+    what: 'goes on after a clean close without its epoch on disk',
+    slice: 'crash images: close and open',
+    complaint: /not as long as when it was closed/,
+    edits: [
+      {
+        file: 'src/version/manifest.ts',
+        text: 'this.#settle() this.#write(encodeVersionEdit(whole))',
+        by: 'this.#write(encodeVersionEdit(whole))',
+      },
+    ],
+  },
 ]
