@@ -92,15 +92,19 @@ export function shortcutPut(hash: u64, frame: Frame): void {
     memory.fill(slots, 0, shortcutBytes())
     isVoid = false
   }
+  const tag = hash >> TAG_SHIFT
+  const wanted = (tag << TAG_SHIFT) | ((<u64>frame.card) << CARD_SHIFT) | <u64>entryStart
   const set = setOf(hash)
   // In a full set the place goes by bits of the hash that are good for nothing else.
   let at = set + (((<usize>(hash >> 33)) & (SET_SLOTS - 1)) << SLOT_SHIFT)
   for (let i: usize = 0; i < SET_SLOTS; i++) {
     const slot = set + (i << SLOT_SHIFT)
-    if (load<u64>(slot) != 0) continue
+    const there = load<u64>(slot)
+    // Lookups that are not likely to find their keys do not ask before.
+    if (there == wanted) return
+    if (there != 0) continue
     at = slot
     break
   }
-  const tag = hash >> TAG_SHIFT
-  store<u64>(at, (tag << TAG_SHIFT) | ((<u64>frame.card) << CARD_SHIFT) | <u64>entryStart)
+  store<u64>(at, wanted)
 }
