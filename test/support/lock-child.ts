@@ -8,9 +8,10 @@
  *
  * An outcome is one line: `held`, `violation` or the JSON of an error.
  */
-import { closeSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs'
+import { linkSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
 import { findLockHolder, lockDirectory } from '../../src/env/directory-lock.ts'
 import type { DirectoryLock } from '../../src/env/file-system.ts'
+import { processEvidence, processIdentity } from '../../src/env/process-identity.ts'
 import { SedgeError } from '../../src/errors.ts'
 
 const HOLD_MS = 20
@@ -31,25 +32,28 @@ async function take(): Promise<DirectoryLock | undefined> {
   }
 }
 
-/** Creates the file that only one process at a time may have. False when somebody else has it. */
+/** Creates the file that only one process at a time may have, whole or not at all. False when somebody else has it. */
 function bearWitness(witness: string): boolean {
+  const { pid, startTime } = processIdentity()
+  const draft = `${witness}-${pid}`
+  writeFileSync(draft, JSON.stringify({ pid, startTime }))
   try {
-    const fd = openSync(witness, 'wx')
-    writeSync(fd, String(process.pid))
-    closeSync(fd)
+    linkSync(draft, witness)
     return true
   } catch {
     return false
+  } finally {
+    unlinkSync(draft)
   }
 }
 
-/** Whether whoever made the witness was killed before it could remove it. */
+/** Whether whoever made the witness was killed before it could remove it; its parent may not have noticed yet. */
 function isLeftBehind(witness: string): boolean {
   try {
-    process.kill(Number(readFileSync(witness, 'latin1')), 0)
+    const { pid, startTime } = JSON.parse(readFileSync(witness, 'latin1'))
+    return ['gone', 'replaced'].includes(processEvidence(pid, startTime))
+  } catch {
     return false
-  } catch (error) {
-    return (error as { code?: unknown }).code === 'ESRCH'
   }
 }
 
