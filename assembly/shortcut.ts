@@ -2,7 +2,7 @@
  * The shortcut: where the newest versions of keys lie, by the hash of the key. A lookup goes from here to its entry and needs
  * no index on the way.
  *
- *   set    | slot u64 × 4 |
+ *   set    | slot u64 × 8 |          a cache line
  *   slot   | entry u32 | number of the block's card, 20 bits | tag, the highest 12 bits of the hash |        0: empty
  *
  * Entry and card can be waited for at the same time, as neither leads to the other.
@@ -16,15 +16,18 @@ import { entrySequence, entryStart, entrySuffix, entrySuffixBytes, readEntryAt }
 import { Card, cardAt, cardPrefix } from './card'
 import { Frame } from './frame'
 
-const SET_SHIFT: u32 = 5
+const SET_SHIFT: u32 = 6
 const SLOT_SHIFT: u32 = 3
-const SET_BITS: u32 = 2
+const SET_BITS: u32 = 3
+const SET_BYTES: usize = 1 << SET_SHIFT
 const SET_SLOTS: usize = 1 << SET_BITS
 const SETS_FIRST: u32 = 8
 const CARD_SHIFT: u64 = 32
 const CARD_MASK: u64 = 0xfffff
 const TAG_SHIFT: u64 = 52
 
+/** Memory of all sets, and where in it the first one begins. */
+let room: usize = 0
 let slots: usize = 0
 let setMask: u32 = 0
 let isVoid: bool = true
@@ -53,9 +56,10 @@ export function shortcutFit(entries: u32, bytesMax: u32): void {
   while (entries + (entries >> 1) > sets << SET_BITS) sets <<= 1
   while (sets > now && sets << SET_SHIFT > bytesMax) sets >>= 1
   if (sets <= now) return
-  free(slots)
+  free(room)
   shortcutVoid()
-  slots = allocate(sets << SET_SHIFT)
+  room = allocate((sets + 1) << SET_SHIFT)
+  slots = room == 0 ? 0 : (room + SET_BYTES - 1) & ~(SET_BYTES - 1)
   setMask = sets - 1
 }
 
@@ -65,13 +69,33 @@ function setOf(hash: u64): usize {
   return slots + ((<usize>(hash as u32 & setMask)) << SET_SHIFT)
 }
 
+/** A bit for each slot of a set with the tag, found without branches: in which of them a key is nobody could guess. */
+// @ts-ignore: decorator
+@inline
+function fittingSlots(set: usize, tag: u64): u32 {
+  const wanted = i64x2.splat(tag as i64)
+  return (
+    fittingPair(set, wanted) |
+    (fittingPair(set + 16, wanted) << 2) |
+    (fittingPair(set + 32, wanted) << 4) |
+    (fittingPair(set + 48, wanted) << 6)
+  )
+}
+
+// @ts-ignore: decorator
+@inline
+function fittingPair(pair: usize, wanted: v128): u32 {
+  return i64x2.bitmask(i64x2.eq(i64x2.shr_u(v128.load(pair), TAG_SHIFT as i32), wanted)) as u32
+}
+
 /** The card of the block with the newest version of the key that tables have, if it is known here and `sequence` sees it: that entry is read. Else 0. */
 export function shortcutFind(key: usize, keyBytes: u32, hash: u64, sequence: u64): usize {
   if (isVoid) return 0
   const set = setOf(hash)
-  for (let i: usize = 0; i < SET_SLOTS; i++) {
-    const slot = load<u64>(set + (i << SLOT_SHIFT))
-    if ((slot ^ hash) >> TAG_SHIFT != 0 || slot == 0) continue
+  let fitting = fittingSlots(set, hash >> TAG_SHIFT)
+  for (; fitting != 0; fitting &= fitting - 1) {
+    const slot = load<u64>(set + ((<usize>ctz(fitting)) << SLOT_SHIFT))
+    if (slot == 0) continue
     const card = cardAt(<u32>((slot >> CARD_SHIFT) & CARD_MASK))
     const shared = card.prefixBytes
     if (keyBytes < shared || !equalBytes(cardPrefix(card), key, shared)) continue
