@@ -10,7 +10,7 @@ import {
   recordTimestampDelta,
   recordValue,
   recordValueBytes,
-} from './memtable'
+} from './memtable-state'
 
 /** Loads the record at `at`, or ends the cursor. */
 export function loadRecord(c: Cursor): void {

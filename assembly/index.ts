@@ -59,13 +59,13 @@ export {
   memtableCreate,
   memtableFree,
   memtableBind,
-  memtableReserve,
   memtableAppend,
   memtableSealFrame,
   memtableSealSegment,
   memtableDrop,
 } from './memtable'
-import { Memtable } from './memtable'
+export { memtableReserve } from './memtable-index'
+import { Memtable } from './memtable-state'
 import { Replay, memtableProof as proof, memtableReplay as replay } from './memtable-replay'
 export { memtableSortStep, memtableUnsorted } from './memtable-order'
 

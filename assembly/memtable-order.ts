@@ -10,7 +10,7 @@
 import { commonPrefix, compareBytes, head64 } from './bytes'
 import { allocate, free, reallocate } from './memory'
 import { DONE, MORE, NO_MEMORY } from './abi'
-import { Memtable, recordKey, recordKeyBytes } from './memtable'
+import { Memtable, recordKey, recordKeyBytes } from './memtable-state'
 
 const RUN_RECORDS: u32 = 8192
 const MERGE_RECORDS: u32 = 32768

@@ -15,23 +15,26 @@ import {
   VALUE_INLINE_MAX,
 } from './abi'
 import {
+  indexWaiting,
+  putInOrder,
+  putWaiting,
+  reserveIndex,
+  reserveOrder,
+} from './memtable-index'
+import {
   FRAME_HEADER,
   FRAME_RECORDS,
   FRAME_SEAL,
   Memtable,
   RECORD_HEADER,
   SEGMENT_HEADER,
-  index,
-  putInOrder,
   recordBytes,
   recordKey,
   recordKeyBytes,
   recordKind,
   recordSequenceDelta,
   recordValueBytes,
-  reserveIndex,
-  reserveOrder,
-} from './memtable'
+} from './memtable-state'
 
 @unmanaged
 export class Replay {
@@ -153,16 +156,16 @@ function takeFrame(m: Memtable, offset: u32, next: u32, indexed: u32): bool {
   let at = offset + FRAME_HEADER
   while (at < next) {
     const record = m.arena + at
-    const keyBytes = recordKeyBytes(record)
     if (indexed) {
       if (!reserveIndex(m)) return false
-      store<u32>(record, index(m, at, recordKey(record), keyBytes), 16)
+      putWaiting(m, at)
     } else {
       if (!reserveOrder(m)) return false
       putInOrder(m, at)
     }
-    at += recordBytes(keyBytes, recordValueBytes(record))
+    at += recordBytes(recordKeyBytes(record), recordValueBytes(record))
   }
+  indexWaiting(m)
   return true
 }
 

@@ -1,102 +1,22 @@
 /**
- * Memtable: an append-only arena whose bytes are the log segment's, a hash table over its records, and
- * the order array from which sorted runs are made (`memtable-order.ts`).
- *
- *   arena   | segment header 80 | frame header 32 | record | record | … | frame header | …
- *   record  | kind 8, key bytes 24 | value bytes | sequence delta | timestamp delta | previous | key | value | pad |
- *   slots   | hash u32 | record offset u32 |   offset 0 = empty, 1 = a dropped key; linear probing
+ * Memtable: an append-only arena whose bytes are the log segment's (`memtable-state.ts`), a hash table over its records
+ * (`memtable-index.ts`), and the order array from which sorted runs are made (`memtable-order.ts`).
  *
  * Call protocol: create (append* | sealFrame | find | order…)* free, or create replay … for a segment that was read.
- * The byte layout is LOG-1 to LOG-8 of docs/log-format.md.
  */
-import { compareBytes, copyBytes } from './bytes'
+import { copyBytes } from './bytes'
 import { xxh64 } from './xxh64'
-import { allocate, free, reallocate } from './memory'
-import { NO_MEMORY, OK } from './abi'
-
-export const SEGMENT_HEADER: u32 = 80
-export const FRAME_HEADER: u32 = 32
-export const RECORD_HEADER: u32 = 20
-export const FRAME_RECORDS: u32 = 1
-export const FRAME_SEAL: u32 = 2
-const EMPTY: u32 = 0
-const DROPPED: u32 = 1
-
-@unmanaged
-export class Memtable {
-  arena: usize
-  capacity: u32
-  /** End of the last record or frame. */
-  tail: u32
-  /** Offset of the header of the frame that is open, 0 if none is. */
-  openFrame: u32
-  openCount: u32
-  openFirst: u32
-  slots: usize
-  slotMask: u32
-  slotsUsed: u32
-  /** Record offsets in the order of appending, sorted run by run. */
-  order: usize
-  orderCapacity: u32
-  count: u32
-  /** Pairs (start, count) of sorted runs in `order`, back to back from 0. */
-  runs: usize
-  runsCapacity: u32
-  runCount: u32
-  /** How many entries of `order` belong to runs. */
-  sorted: u32
-  firstSequence: u64
-  baseTimestamp: i64
-  identity: u64
-  hashSeed: u64
-  segment: f64
-}
-
-// @ts-ignore: decorator
-@inline
-export function recordKind(r: usize): u32 {
-  return load<u32>(r) & 0xff
-}
-// @ts-ignore: decorator
-@inline
-export function recordKeyBytes(r: usize): u32 {
-  return load<u32>(r) >> 8
-}
-// @ts-ignore: decorator
-@inline
-export function recordValueBytes(r: usize): u32 {
-  return load<u32>(r, 4)
-}
-// @ts-ignore: decorator
-@inline
-export function recordSequenceDelta(r: usize): u32 {
-  return load<u32>(r, 8)
-}
-// @ts-ignore: decorator
-@inline
-export function recordTimestampDelta(r: usize): i32 {
-  return load<i32>(r, 12)
-}
-// @ts-ignore: decorator
-@inline
-export function recordPrevious(r: usize): u32 {
-  return load<u32>(r, 16)
-}
-// @ts-ignore: decorator
-@inline
-export function recordKey(r: usize): usize {
-  return r + RECORD_HEADER
-}
-// @ts-ignore: decorator
-@inline
-export function recordValue(r: usize): usize {
-  return r + RECORD_HEADER + (load<u32>(r) >> 8)
-}
-// @ts-ignore: decorator
-@inline
-export function recordBytes(keyBytes: u32, valueBytes: u32): u32 {
-  return (RECORD_HEADER + keyBytes + valueBytes + 3) & ~3
-}
+import { allocate, free } from './memory'
+import { dropFromIndex, indexWaiting, putWaiting, reserveIndex } from './memtable-index'
+import {
+  FRAME_HEADER,
+  FRAME_RECORDS,
+  FRAME_SEAL,
+  Memtable,
+  SEGMENT_HEADER,
+  recordBytes,
+  recordKey,
+} from './memtable-state'
 
 /** An index begins small: it counts against the budget of memtables, and the smallest have room for a handful of entries. */
 const SLOTS_FIRST: u32 = 32
@@ -153,102 +73,6 @@ export function memtableBind(
   m.baseTimestamp = <i64>baseTimestamp
 }
 
-function growSlots(m: Memtable): bool {
-  const mask = (m.slotMask << 1) | 1
-  const bytes = (mask + 1) << 3
-  const slots = allocate(bytes)
-  if (slots == 0) return false
-  memory.fill(slots, 0, bytes)
-  const end = m.slots + ((<usize>(m.slotMask + 1)) << 3)
-  for (let p = m.slots; p < end; p += 8) {
-    const offset = load<u32>(p, 4)
-    if (offset <= DROPPED) continue
-    const hash = load<u32>(p)
-    let i = hash & mask
-    while (load<u32>(slots + ((<usize>i) << 3), 4) != EMPTY) i = (i + 1) & mask
-    store<u32>(slots + ((<usize>i) << 3), hash)
-    store<u32>(slots + ((<usize>i) << 3), offset, 4)
-  }
-  free(m.slots)
-  m.slots = slots
-  m.slotMask = mask
-  return true
-}
-
-/** Makes sure that one more record can be indexed. May grow. */
-export function reserveIndex(m: Memtable): bool {
-  if (m.slotsUsed * 5 >= (m.slotMask + 1) * 3 && !growSlots(m)) return false
-  return reserveOrder(m)
-}
-
-/** Makes sure that there is room for one more in `order`. May grow. */
-export function reserveOrder(m: Memtable): bool {
-  if (m.count < m.orderCapacity) return true
-  const order = reallocate(m.order, m.count << 2, m.orderCapacity << 3)
-  if (order == 0) return false
-  m.order = order
-  m.orderCapacity <<= 1
-  return true
-}
-
-/** The record at `offset` is the next in the order of appending. Requires room. */
-// @ts-ignore: decorator
-@inline
-export function putInOrder(m: Memtable, offset: u32): void {
-  store<u32>(m.order + ((<usize>m.count) << 2), offset)
-  m.count++
-}
-
-/** Makes sure that `records` more can be appended without NO_MEMORY. May grow. */
-export function memtableReserve(address: usize, records: u32): i32 {
-  const m = changetype<Memtable>(address)
-  while ((m.slotsUsed + records) * 5 >= (m.slotMask + 1) * 3) {
-    if (!growSlots(m)) return NO_MEMORY
-  }
-  while (m.count + records > m.orderCapacity) {
-    const order = reallocate(m.order, m.count << 2, m.orderCapacity << 3)
-    if (order == 0) return NO_MEMORY
-    m.order = order
-    m.orderCapacity <<= 1
-  }
-  return OK
-}
-
-/** The slot that holds the key, or the empty one where it belongs. */
-function findSlot(m: Memtable, key: usize, keyBytes: u32, hash: u32): usize {
-  const mask = m.slotMask
-  let i = hash & mask
-  while (true) {
-    const slot = m.slots + ((<usize>i) << 3)
-    const offset = load<u32>(slot, 4)
-    if (offset == EMPTY) return slot
-    if (load<u32>(slot) == hash && offset != DROPPED) {
-      const record = m.arena + offset
-      if (
-        recordKeyBytes(record) == keyBytes &&
-        compareBytes(recordKey(record), keyBytes, key, keyBytes) == 0
-      ) {
-        return slot
-      }
-    }
-    i = (i + 1) & mask
-  }
-}
-
-/** Points the key's slot at the record and returns the distance back to the version before it. */
-export function index(m: Memtable, offset: u32, key: usize, keyBytes: u32): u32 {
-  const hash = xxh64(key, keyBytes, m.hashSeed) as u32
-  const slot = findSlot(m, key, keyBytes, hash)
-  const before = load<u32>(slot, 4)
-  if (before == EMPTY) {
-    store<u32>(slot, hash)
-    m.slotsUsed++
-  }
-  store<u32>(slot, offset, 4)
-  putInOrder(m, offset)
-  return before == EMPTY ? 0 : offset - before
-}
-
 /**
  * Appends one record to the open frame, opening one if there is none. Requires room in the arena, which the
  * caller's accounting guarantees (56 + key + value an entry). Returns where the key of the next record will be if that is of the
@@ -287,7 +111,7 @@ export function memtableAppend(
   store<u32>(record, valueBytes, 4)
   store<u32>(record, sequenceDelta, 8)
   store<i32>(record, timestampDelta, 12)
-  store<u32>(record, index(m, offset, to, keyBytes), 16)
+  putWaiting(m, offset)
   m.openCount++
   m.tail = offset + bytes
   return recordKey(record + bytes)
@@ -320,6 +144,7 @@ function writeFrame(
 export function memtableSealFrame(address: usize, distance: u32, synced: u32, values: u32): u32 {
   const m = changetype<Memtable>(address)
   if (m.openFrame != 0) {
+    indexWaiting(m)
     writeFrame(m, m.openFrame, FRAME_RECORDS, m.openCount, m.openFirst, distance, synced, values)
     m.openFrame = 0
   }
@@ -343,46 +168,9 @@ export function memtableSealSegment(address: usize, distance: u32, synced: u32, 
  */
 export function memtableDrop(address: usize, from: u32): void {
   const m = changetype<Memtable>(address)
-  const end = m.slots + ((<usize>(m.slotMask + 1)) << 3)
-  for (let p = m.slots; p < end; p += 8) {
-    let offset = load<u32>(p, 4)
-    if (offset < from) continue
-    while (offset >= from) {
-      const distance = recordPrevious(m.arena + offset)
-      offset = distance == 0 ? DROPPED : offset - distance
-    }
-    store<u32>(p, offset, 4)
-  }
-  let kept: u32 = 0
-  for (let i: u32 = 0; i < m.count; i++) {
-    const offset = load<u32>(m.order + ((<usize>i) << 2))
-    if (offset >= from) continue
-    store<u32>(m.order + ((<usize>kept) << 2), offset)
-    kept++
-  }
-  m.count = kept
+  dropFromIndex(m, from)
   m.runCount = 0
   m.sorted = 0
   m.openFrame = 0
   m.tail = from
-}
-
-/** The newest record of the key with a sequence of at most `sequence`, 0 if there is none. */
-export function memtableFind(
-  m: Memtable,
-  key: usize,
-  keyBytes: u32,
-  hash: u64,
-  sequence: u64,
-): usize {
-  const offset = load<u32>(findSlot(m, key, keyBytes, hash as u32), 4)
-  if (offset <= DROPPED || sequence < m.firstSequence) return 0
-  const newest = sequence - m.firstSequence
-  let record = m.arena + offset
-  while (<u64>recordSequenceDelta(record) > newest) {
-    const distance = recordPrevious(record)
-    if (distance == 0) return 0
-    record -= distance
-  }
-  return record
 }

@@ -32,7 +32,7 @@ import {
 import { cursorCreateLevel, cursorCreateRun, cursorSource } from './cursor'
 import { Cursor } from './cursor-state'
 import { lookupEnd } from './block-cache'
-import { Memtable } from './memtable'
+import { Memtable } from './memtable-state'
 import { memtableSortStep } from './memtable-order'
 import {
   Merge,

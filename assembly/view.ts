@@ -29,15 +29,15 @@ import {
   setResult,
 } from './abi'
 import { entryKind, entrySequence, entryTimestamp, entryValue, entryValueBytes } from './block'
+import { memtableFind } from './memtable-index'
 import {
   Memtable,
-  memtableFind,
   recordKind,
   recordSequenceDelta,
   recordTimestampDelta,
   recordValue,
   recordValueBytes,
-} from './memtable'
+} from './memtable-state'
 import { hit, lookupAgain, lookupBegin } from './block-cache'
 import { Card } from './card'
 import { Frame } from './frame'

@@ -4,6 +4,7 @@ import { PUT } from '../reference/entry.ts'
 import { MemtableModel } from '../reference/memtable.ts'
 import { bytesOf, look, randomKeys } from '../support/entries.ts'
 import { createKernel } from '../support/kernel.ts'
+import { appendEntry } from '../support/memory-tables.ts'
 import {
   appendAll,
   BASE_TIMESTAMP,
@@ -58,6 +59,37 @@ describe('kernel/memtable', () => {
       expect(look(kernel, view, key(i + 1), 2 ** 53 - 1)).to.equal(undefined)
     }
     expect(memtable.indexBytes).to.be.lessThan(9000 * 40)
+  })
+
+  it('finds what is in a frame that is open, and not what was dropped with it [KRN-8]', () => {
+    const random = seededRandom(testSeed())
+    for (const count of [1, 15, 16, 17, 33, 700]) {
+      const keys = randomKeys(random, 1 + (count >> 1))
+      const entries = entriesOf(random, keys, 2 * count)
+      const memtable = newMemtable(kernel, 512 * 1024)
+      const view = viewOf(kernel, memtable)
+      const model = new MemtableModel()
+      appendAll(kernel, memtable, entries.slice(0, count))
+      const from = memtable.tail
+      for (const [i, entry] of entries.entries()) {
+        model.append(entry)
+        if (i < count) continue
+        appendEntry(kernel, memtable, entry, BASE_TIMESTAMP)
+        if (random.chance(0.9)) continue
+        const sequence = HEADER.firstSequence + random.int(i + 1)
+        const key = random.pick(keys)
+        expect(look(kernel, view, key, sequence)).to.deep.equal(found(model.find(key, sequence)))
+      }
+      expectScan(kernel, model)
+      memtable.drop(from)
+      model.drop(HEADER.firstSequence + count)
+      for (const key of keys) {
+        expect(look(kernel, view, key, 2 ** 53 - 1)).to.deep.equal(
+          found(model.find(key, 2 ** 53 - 1)),
+        )
+      }
+      memtable.free()
+    }
   })
 
   it('takes and gives back keys and values of the largest size inline [KRN-8, LOG-4]', () => {

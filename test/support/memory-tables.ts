@@ -61,15 +61,25 @@ export function fillMemtable(
   baseTimestamp: number,
   frame = 16,
 ): void {
-  for (const [i, { key, kind, value, sequence, timestamp }] of entries.entries()) {
-    const at = kernel.scratch(key.length + value.length + 8)
-    kernel.memory.bytes.set(key, at)
-    kernel.memory.bytes.set(value, at + key.length)
-    const delta = timestamp - baseTimestamp
-    memtable.append(kind, at, key.length, at + key.length, value.length, sequence, delta)
+  for (const [i, entry] of entries.entries()) {
+    appendEntry(kernel, memtable, entry, baseTimestamp)
     if (i % frame === frame - 1) memtable.sealFrame(undefined, 0)
   }
   memtable.sealFrame(undefined, 0)
+}
+
+/** Appends an entry and leaves its frame open. */
+export function appendEntry(
+  kernel: Kernel,
+  memtable: Memtable,
+  { key, kind, value, sequence, timestamp }: Entry,
+  baseTimestamp: number,
+): void {
+  const at = kernel.scratch(key.length + value.length + 8)
+  kernel.memory.bytes.set(key, at)
+  kernel.memory.bytes.set(value, at + key.length)
+  const delta = timestamp - baseTimestamp
+  memtable.append(kind, at, key.length, at + key.length, value.length, sequence, delta)
 }
 
 export class MemoryTables implements BlockSource {
