@@ -4,7 +4,7 @@
  *
  *   entry   | row | suffix | value |
  */
-import { compareBytes, copyBytes, head64 } from './bytes'
+import { compareBytes, copyWords, head64 } from './bytes'
 import { Frame, Shape, offsetAt } from './frame'
 import {
   fieldAt,
@@ -90,8 +90,8 @@ export function entryKeyBytes(frame: Frame): u32 {
 // @ts-ignore: decorator
 @inline
 export function copyEntryKey(frame: Frame, to: usize): void {
-  copyBytes(to, frame.prefix, frame.prefixBytes)
-  copyBytes(to + frame.prefixBytes, entrySuffix, entrySuffixBytes)
+  copyWords(to, frame.prefix, frame.prefixBytes)
+  copyWords(to + frame.prefixBytes, entrySuffix, entrySuffixBytes)
 }
 
 /** How many heads are below `head`, by a search without branches: which way it goes is nothing that a processor could guess. */

@@ -58,9 +58,16 @@ export function copyBytes(dst: usize, src: usize, n: usize): void {
   }
 }
 
-/** Copies `n` bytes between regions that do not overlap, without a call into the runtime. */
+/** Up to so many bytes a loop over words beats a call into the runtime. */
+const WORDS_MAX: usize = 1024
+
+/** Copies `n` bytes between regions that do not overlap, few of them without a call into the runtime. */
 export function copyWords(dst: usize, src: usize, n: usize): void {
   if (n <= 16) return copyBytes(dst, src, n)
+  if (n > WORDS_MAX) {
+    memory.copy(dst, src, n)
+    return
+  }
   const last = n - 16
   for (let at: usize = 0; at < last; at += 16) v128.store(dst + at, v128.load(src + at))
   v128.store(dst + last, v128.load(src + last))

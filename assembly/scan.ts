@@ -9,7 +9,7 @@
  * `where` names the memtable or table of a value in chunks (kind 3), with bit 0 set for a memtable. Call protocol:
  * scanBegin (scanFill)+ scanEnd: scanFill is called again after what it needed was installed.
  */
-import { compareBytes, copyBytes, isAscii } from './bytes'
+import { compareBytes, copyWords, isAscii } from './bytes'
 import { enlarge, reallocate } from './memory'
 import {
   DONE,
@@ -250,7 +250,7 @@ function rememberKey(c: Cursor): bool {
   keys = room
   lastKey = keysBytes
   lastKeyBytes = c.keyBytes
-  copyBytes(keys + lastKey, c.key, c.keyBytes)
+  copyWords(keys + lastKey, c.key, c.keyBytes)
   hasKey = true
   decided = false
   return true
@@ -281,7 +281,7 @@ function take(c: Cursor, reverse: bool): bool {
   store<u32>(row, valueBytes, 4)
   store<u32>(row, c.kind, 8)
   store<u32>(row, c.kind == KIND_CHUNKS ? cursorSource(c) : 0, 12)
-  copyBytes(values + valuesBytes, c.value, valueBytes)
+  copyWords(values + valuesBytes, c.value, valueBytes)
   candidateBytes = valueBytes
   // Its length lies at the start of the reference.
   const isNamed = valueBytes != 0 && c.kind == KIND_CHUNKS
