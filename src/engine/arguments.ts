@@ -5,7 +5,7 @@
  */
 import type { Codec, CodecRole } from '../key/encoding.ts'
 import { codecFor, isBytes } from '../key/encoding.ts'
-import { booleanOption, ownOption, plainOptions } from '../util/own-option.ts'
+import { booleanOption, ownValue, plainOptions } from '../util/own-option.ts'
 import type { Durability, Operation } from './engine-types.ts'
 
 /** The level that `sync` asks for, `undefined` for the store's own. */
@@ -36,7 +36,11 @@ export function rangeArgument(range: unknown): object {
 
 /** The codec that a call names, or the store's own. */
 export function codecOption(options: object, role: CodecRole, own: Codec): Codec {
-  const encoding = ownOption(options, role === 'key' ? 'keyEncoding' : 'valueEncoding')
+  const given = options as { keyEncoding?: unknown; valueEncoding?: unknown }
+  const encoding =
+    role === 'key'
+      ? ownValue(options, 'keyEncoding', given.keyEncoding)
+      : ownValue(options, 'valueEncoding', given.valueEncoding)
   return encoding === undefined ? own : codecFor(encoding, role)
 }
 

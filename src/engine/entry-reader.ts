@@ -152,14 +152,22 @@ export function entryMaker<T>(
   keys: Codec,
   values: Codec,
 ): EntryMaker<T> {
-  const { decode: decodeKey = asIs } = keys
-  const { decode: decodeValue = asIs } = values
-  const make: Record<typeof shape, EntryMaker<unknown>> = {
-    keys: (batch, index) => decodeKey(batch.keys[index]!),
-    values: (batch, index) => decodeValue(batch.values[index]!),
-    entries: (batch, index) => [decodeKey(batch.keys[index]!), decodeValue(batch.values[index]!)],
-  }
-  return make[shape] as EntryMaker<T>
+  return makerOf(shape, keys.decode, values.decode) as EntryMaker<T>
+}
+
+function makerOf(
+  shape: 'entries' | 'keys' | 'values',
+  decodeKey: Codec['decode'] = asIs,
+  decodeValue: Codec['decode'] = asIs,
+): EntryMaker<unknown> {
+  if (shape === 'keys') return (batch, index) => decodeKey(batch.keys[index]!)
+  if (shape === 'values') return (batch, index) => decodeValue(batch.values[index]!)
+  if (decodeKey === asIs && decodeValue === asIs) return entryAsIs
+  return (batch, index) => [decodeKey(batch.keys[index]!), decodeValue(batch.values[index]!)]
+}
+
+function entryAsIs({ keys, values }: ScanBatch, index: number): unknown {
+  return [keys[index], values[index]]
 }
 
 /** The error of every call after `close`. */

@@ -6,7 +6,7 @@
  */
 import { ALL_KEYS, type EncodedRange, encodeRange, limitOption } from '../iterator/range.ts'
 import type { Codec, Encoded } from '../key/encoding.ts'
-import { booleanOption, optionalOptions, optionsObject, ownOption } from '../util/own-option.ts'
+import { booleanOption, optionalOptions, optionsObject, ownValue } from '../util/own-option.ts'
 import type { Revocable } from './abandoned.ts'
 import { codecOption, encodeOperations } from './arguments.ts'
 import type { Durability, EngineLike, Operation, ScanOptions } from './engine-types.ts'
@@ -95,7 +95,8 @@ export class Session implements ReaderHome {
 
   /** The sequence of the snapshot that a call names, `undefined` for now. Throws `TypeError` or `CLOSED`. */
   sequence(options: object | undefined): number | undefined {
-    const snapshot = options && ownOption(options, 'snapshot')
+    if (options === undefined) return undefined
+    const snapshot = ownValue(options, 'snapshot', (options as { snapshot?: unknown }).snapshot)
     return snapshot === undefined ? undefined : Snapshot.sequenceOf(snapshot, this)
   }
 

@@ -12,7 +12,7 @@ import { SedgeError } from '../errors.ts'
 import type { Codec, Encoded } from '../key/encoding.ts'
 import { encodePlain } from '../key/encoding.ts'
 import { compareBytes } from '../util/bytes.ts'
-import { ownOption } from '../util/own-option.ts'
+import { ownValue } from '../util/own-option.ts'
 
 /** Bounds of a range of keys, in the form that keys go in. All are optional and they intersect. */
 export interface RangeBounds<K> {
@@ -59,11 +59,12 @@ interface Bound {
  * `TypeError` for wrong types, and whatever the key's encoder throws.
  */
 export function encodeRange(options: object, keys: Codec): EncodedRange | undefined {
+  const { gt, gte, lt, lte, prefix: start } = options as RangeBounds<unknown>
   const given = {
-    lower: bound(options, 'gt', 'gte', keys),
-    upper: bound(options, 'lt', 'lte', keys),
+    lower: bound('gt', ownValue(options, 'gt', gt), 'gte', ownValue(options, 'gte', gte), keys),
+    upper: bound('lt', ownValue(options, 'lt', lt), 'lte', ownValue(options, 'lte', lte), keys),
   }
-  const prefix = prefixBytes(options)
+  const prefix = prefixBytes(ownValue(options, 'prefix', start))
   if (given.lower === undefined && given.upper === undefined && prefix === undefined) {
     return ALL_KEYS
   }
@@ -86,7 +87,7 @@ export function encodeBound(key: unknown, name: string, keys: Codec): Uint8Array
 
 /** The option `limit`: a whole number or Infinity; -1, as in Level, stands for Infinity, and so does absence. */
 export function limitOption(options: object): number {
-  const limit = ownOption(options, 'limit')
+  const limit = ownValue(options, 'limit', (options as { limit?: unknown }).limit)
   if (limit === undefined || limit === -1) return Number.POSITIVE_INFINITY
   if (typeof limit !== 'number') throw new TypeError('limit must be a number')
   if (limit === Number.POSITIVE_INFINITY || (Number.isSafeInteger(limit) && limit >= 0))
@@ -104,9 +105,13 @@ export function prefixSuccessor(prefix: Uint8Array): Uint8Array | undefined {
   return successor
 }
 
-function bound(options: object, open: string, closed: string, keys: Codec): Bound | undefined {
-  const exclusive = ownOption(options, open)
-  const inclusive = ownOption(options, closed)
+function bound(
+  open: string,
+  exclusive: unknown,
+  closed: string,
+  inclusive: unknown,
+  keys: Codec,
+): Bound | undefined {
   if (exclusive !== undefined && inclusive !== undefined) {
     throw new RangeError(`${open} and ${closed} must not be given together`)
   }
@@ -117,8 +122,7 @@ function bound(options: object, open: string, closed: string, keys: Codec): Boun
   return undefined
 }
 
-function prefixBytes(options: object): Uint8Array | undefined {
-  const prefix = ownOption(options, 'prefix')
+function prefixBytes(prefix: unknown): Uint8Array | undefined {
   if (prefix === undefined) return undefined
   return limited(encodePlain(prefix, 'prefix'), 'prefix')
 }

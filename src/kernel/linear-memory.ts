@@ -15,6 +15,7 @@ export class LinearMemory {
   /** What the views are of: to ask a view for it is a call into the runtime, too. */
   #buffer: ArrayBuffer
   #bytes: Buffer
+  #words: Uint32Array
   #results: Float64Array
   /** By length, views of what lies behind the result words. */
   #small: (Uint8Array | undefined)[] = []
@@ -24,12 +25,14 @@ export class LinearMemory {
     this.#resultAddress = exports.resultAddress()
     this.#buffer = this.#memory.buffer
     this.#bytes = Buffer.from(this.#buffer)
+    this.#words = new Uint32Array(this.#buffer)
     this.#results = new Float64Array(this.#buffer, this.#resultAddress, RESULT_WORDS)
   }
 
   #renew(): void {
     this.#buffer = this.#memory.buffer
     this.#bytes = Buffer.from(this.#buffer)
+    this.#words = new Uint32Array(this.#buffer)
     this.#results = new Float64Array(this.#buffer, this.#resultAddress, RESULT_WORDS)
     this.#small = []
   }
@@ -52,10 +55,10 @@ export class LinearMemory {
     return new Uint8Array(this.#buffer, at, length)
   }
 
-  /** Numbers of 32 bits, `at` being a multiple of 4. Valid as a view is. */
-  words(at: number, count: number): Uint32Array {
-    if (this.#bytes.length === 0) this.#renew()
-    return new Uint32Array(this.#buffer, at, count)
+  /** All of memory as numbers of 32 bits. Valid until the next call that may grow. */
+  get words(): Uint32Array {
+    if (this.#words.length === 0) this.#renew()
+    return this.#words
   }
 
   /** A view of the first bytes behind the result words. To make one costs as much as a copy, so they are kept. */

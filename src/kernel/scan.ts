@@ -97,24 +97,23 @@ function decode(kernel: Kernel, request: FillRequest, more: boolean): Fill {
   const r = kernel.memory.results
   const count = r[Result.COUNT] as number
   const ascii = r[Result.KIND] as number
-  const { bytes: memory } = kernel.memory
-  const rows = kernel.memory.words(r[Result.ADDRESS] as number, count * ROW)
+  const rows = { words: kernel.memory.words, first: (r[Result.ADDRESS] as number) / 4, count }
   const valuesAt = r[Result.EXTRA_3] as number
   const keys = decodeColumn(kernel, request.keys, {
     at: r[Result.EXTRA_1] as number,
     bytes: r[Result.EXTRA_2] as number,
     isAscii: (ascii & ASCII_KEYS) !== 0,
-    lengths: KEY_BYTES,
+    word: KEY_BYTES,
     rows,
   })
   const values = decodeColumn(kernel, request.values, {
     at: valuesAt,
     bytes: r[Result.EXTRA_4] as number,
     isAscii: (ascii & ASCII_VALUES) !== 0,
-    lengths: VALUE_BYTES,
+    word: VALUE_BYTES,
     rows,
   })
-  const chunked = request.values === undefined ? [] : chunkedValues(memory, rows, valuesAt)
+  const chunked = request.values === undefined ? [] : chunkedValues(kernel, rows, valuesAt)
   for (const { index } of chunked) values[index] = ''
   const last = more && count < request.wanted ? lastKey(kernel) : undefined
   return { count, keys, values, chunked, resume: last }
@@ -126,28 +125,35 @@ function lastKey(kernel: Kernel): Uint8Array {
   return kernel.slab.keep(kernel.memory.view(at, r[Result.KEY_BYTES] as number), false)
 }
 
+/** `count` rows, of which the first begins at word `first` of memory. */
+interface Rows {
+  readonly words: Uint32Array
+  readonly first: number
+  readonly count: number
+}
+
 interface Column {
   readonly at: number
   readonly bytes: number
   readonly isAscii: boolean
   /** Which word of a row is the length. */
-  readonly lengths: number
-  readonly rows: Uint32Array
+  readonly word: number
+  readonly rows: Rows
 }
 
 function decodeColumn(
   kernel: Kernel,
   form: ColumnForm,
-  { at, bytes, isAscii, lengths, rows }: Column,
+  { at, bytes, isAscii, word, rows: { words, first, count } }: Column,
 ): (string | Uint8Array)[] {
   const memory = kernel.memory.bytes
   if (form === undefined) return []
-  if (form === 'utf8' && isAscii) return splitAscii(memory, at, rows, lengths, ROW)
-  const column = new Array<string | Uint8Array>(rows.length / ROW)
+  if (form === 'utf8' && isAscii) return splitAscii(memory, at, words, first + word, ROW, count)
+  const column = new Array<string | Uint8Array>(count)
   let start = at
   if (form === 'utf8') {
-    for (let i = 0, w = lengths; i < column.length; i++, w += ROW) {
-      const length = rows[w] as number
+    for (let i = 0, w = first + word; i < count; i++, w += ROW) {
+      const length = words[w] as number
       column[i] = readText(memory, start, length)
       start += length
     }
@@ -155,8 +161,8 @@ function decodeColumn(
   }
   const { buffer, start: copied } = kernel.slab.share(kernel.memory.view(at, bytes))
   start = copied
-  for (let i = 0, w = lengths; i < column.length; i++, w += ROW) {
-    const length = rows[w] as number
+  for (let i = 0, w = first + word; i < count; i++, w += ROW) {
+    const length = words[w] as number
     column[i] =
       form === 'buffer' ? Buffer.from(buffer, start, length) : new Uint8Array(buffer, start, length)
     start += length
@@ -166,23 +172,23 @@ function decodeColumn(
 
 /** The values in chunks that the rows refer to. */
 function chunkedValues(
-  memory: Buffer,
-  rows: Uint32Array,
+  kernel: Kernel,
+  { words, first, count }: Rows,
   valuesAt: number,
 ): { index: number; value: ChunkedValue }[] {
   const chunked: { index: number; value: ChunkedValue }[] = []
   let at = valuesAt
-  for (let w = 0; w < rows.length; w += ROW) {
-    if (rows[w + KIND] === EntryKind.CHUNKS) {
-      const where = rows[w + WHERE] as number
+  for (let i = 0, w = first; i < count; i++, w += ROW) {
+    if (words[w + KIND] === EntryKind.CHUNKS) {
+      const where = words[w + WHERE] as number
       const source = ((where & ~1) >>> 0) as Address
-      const reference = readReference(memory, at)
+      const reference = readReference(kernel.memory.bytes, at)
       chunked.push({
-        index: w / ROW,
+        index: i,
         value: { ...reference, source, inMemtable: (where & 1) === 1 },
       })
     }
-    at += rows[w + VALUE_BYTES] as number
+    at += words[w + VALUE_BYTES] as number
   }
   return chunked
 }

@@ -45,8 +45,8 @@ const { utf8Slice, latin1Slice } = Buffer.prototype as unknown as {
 }
 
 /**
- * Texts that lie one behind the other from `at`, all of them ASCII: `lengths` says at `first`, and every `stride` from there, how
- * long each is. Short ones are cut from a string of several, because the call that makes a string costs several times the cut. A
+ * `count` texts that lie one behind the other from `at`, all of them ASCII: `lengths` says at `first`, and every `stride` from
+ * there, how long each is. Short ones are cut from a string of several, because the call that makes a string costs several times the cut. A
  * text that is kept keeps those cut from the same string: a kilobyte at most.
  */
 export function splitAscii(
@@ -55,8 +55,8 @@ export function splitAscii(
   lengths: Uint32Array,
   first: number,
   stride: number,
+  count: number,
 ): string[] {
-  const count = lengths.length / stride
   const texts = new Array<string>(count)
   let start = at
   for (let i = 0; i < count; ) {

@@ -7,7 +7,11 @@
 
 /** The option `name`, or `undefined` when `options` has no such property of its own. */
 export function ownOption(options: object, name: string): unknown {
-  const value = (options as Record<string, unknown>)[name]
+  return ownValue(options, name, (options as Record<string, unknown>)[name])
+}
+
+/** As `ownOption`, of the `value` that is found under a name which is written out: there the runtime knows where to look. */
+export function ownValue(options: object, name: string, value: unknown): unknown {
   // In this order, because most options are absent, and to ask whether they are costs more than to look.
   return value === undefined || Object.hasOwn(options, name) ? value : undefined
 }

@@ -56,7 +56,7 @@ describe('kernel/exports', () => {
     const codes = Object.values(Status)
     const statuses = Object.entries(abi).filter(([name]) => name in Status)
     expect(statuses.map(([, code]) => code)).to.deep.equal(codes)
-    const sizes = { ...constantsOf('memtable.ts'), ...constantsOf('table-builder.ts') }
+    const sizes = { ...constantsOf('memtable-state.ts'), ...constantsOf('table-builder.ts') }
     expect(sizes['SEGMENT_HEADER']).to.equal(SEGMENT_HEADER_BYTES)
     expect(sizes['FRAME_HEADER']).to.equal(FRAME_HEADER_BYTES)
     expect(sizes['TABLE_HEADER']).to.equal(TABLE_HEADER_BYTES)

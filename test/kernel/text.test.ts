@@ -41,7 +41,7 @@ describe('kernel/text', () => {
       const at = random.int(5)
       const memory = Buffer.concat([Buffer.alloc(at, 0xee), Buffer.from(texts.join('')), memoryEnd])
       const lengths = Uint32Array.from(texts.flatMap(({ length }) => [99, length, 99]))
-      expect(splitAscii(memory, at, lengths, 1, 3)).to.deep.equal(texts)
+      expect(splitAscii(memory, at, lengths, 1, 3, texts.length)).to.deep.equal(texts)
     }
   })
 
