@@ -26,6 +26,8 @@ import {
 
 /** The part of the budget that the shortcut may take. */
 const SHORTCUT_PART: u32 = 16
+/** Whatever its entries are, the frame of a content of no more bytes has less than 4 GiB. */
+const CONTENT_BYTES_MAX: u32 = 1 << 30
 
 let buckets: usize = 0
 let bucketMask: u32 = 0
@@ -292,6 +294,7 @@ export function blockInstall(
   if (load<u64>(trailer, 8) != xxh64(address, stored - 8, identity + offset)) return CORRUPT
   const codec = load<u32>(trailer)
   const bytes = load<u32>(trailer, 4)
+  if (bytes > CONTENT_BYTES_MAX) return CORRUPT
   let content = address
   if (codec == CODEC_NONE) {
     if (bytes != payload) return CORRUPT

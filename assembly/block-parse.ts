@@ -47,8 +47,9 @@ import {
   readEntry,
 } from './block'
 
-/** A block of more entries has as many bytes at least. */
+/** A block of more entries is a top index, each of whose values has so many bytes. */
 const COUNT_FREE: u32 = 1024
+const ENTRY_BYTES_LEAST: u64 = 12
 /** Bytes behind the prefix that the keys of a block may share with those before them. */
 const SHARED_MAX: u64 = 65536
 /** Widths of the fields with numbers up to `SHARED_MAX` and `KEY_BYTES_MAX`. */
@@ -77,7 +78,8 @@ export function measure(content: usize, bytes: u32, kind: u32): i32 {
   const end = content + bytes
   if (!readHeader(content, end)) return CORRUPT
   const count = <u64>measuredCount
-  if (count == 0 || (measuredCount > COUNT_FREE && measuredCount > bytes)) return CORRUPT
+  if (count == 0) return CORRUPT
+  if (measuredCount > COUNT_FREE && count * ENTRY_BYTES_LEAST > <u64>bytes) return CORRUPT
   if (<u64>prefixBytes > <u64>(end - prefix)) return CORRUPT
   values = prefix + prefixBytes
   const width = rowBits(rowWidths)

@@ -21,12 +21,14 @@ export const BlockEntryKind = { put: 1, delete: 2, chunks: 3, index: 7 } as cons
 
 const KIND_RESERVED_MAX = 6
 const KEY_BYTES_MAX = 1024 * 1024
-/** A block of more entries has as many bytes at least. */
+/** A block of more entries is a top index, each of whose values has so many bytes. */
 const COUNT_FREE = 1024
+const ENTRY_BYTES_LEAST = 12
 /** Bytes behind the prefix that the keys of a block may share with those before them. */
 const SHARED_MAX = 65_536
-/** What a byte of LZ4 can stand for at most. */
+/** What a byte of LZ4 can stand for at most, and all of a block. */
 const LZ4_FACTOR_MAX = 256
+const LZ4_CONTENT_MAX: number = 2 ** 30
 
 /** Decompresses zstd into exactly `size` bytes; throws when it cannot. */
 export type Unzstd = (bytes: Uint8Array, size: number) => Uint8Array
@@ -64,7 +66,7 @@ export function openBlock(stored: Uint8Array, unzstd: Unzstd | undefined): Uint8
     return payload
   }
   if (codec === BlockCodec.lz4) {
-    const isPossible = size <= payload.length * LZ4_FACTOR_MAX
+    const isPossible = size <= Math.min(payload.length * LZ4_FACTOR_MAX, LZ4_CONTENT_MAX)
     const content = isPossible ? decodeLz4(payload, size) : undefined
     if (content === undefined) throw new DecodeError('a block cannot be decompressed', 0)
     return content
@@ -153,7 +155,9 @@ function decodeHeader(reader: ByteReader, bytes: number): Header {
     span: reader.varint(),
   }
   if (count === 0) throw new DecodeError('a block without entries', 0)
-  if (count > COUNT_FREE && count > bytes) throw new DecodeError('too many entries', 0)
+  if (count > COUNT_FREE && count * ENTRY_BYTES_LEAST > bytes) {
+    throw new DecodeError('too many entries', 0)
+  }
   if (prefixBytes > KEY_BYTES_MAX) throw new DecodeError('too long a prefix', 0)
   const { suffixBase, valueBase, widths, span } = header
   const [sequenceBits, timestampBits] = [widths[4]!, widths[5]!]

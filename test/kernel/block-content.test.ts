@@ -1,7 +1,8 @@
 /** Contents that break one rule of TBL-5 each: the kernel refuses them, and what decodes them without it agrees. */
 import { expect } from 'chai'
-import { decodeEntries } from '../../src/table/block-decoder.ts'
-import { encodeBlock, openBlock, sealBlock } from '../reference/block.ts'
+import { decodeEntries, openBlock } from '../../src/table/block-decoder.ts'
+import { addSeed, hash64, loadChecksums } from '../../src/util/checksum.ts'
+import { encodeBlock, openBlock as openReference, sealBlock } from '../reference/block.ts'
 import { type Entry, INDEX, PUT } from '../reference/entry.ts'
 import { join, littleEndian } from '../reference/little-endian.ts'
 import { tableIdentity } from '../reference/table.ts'
@@ -93,9 +94,12 @@ const BAD_INDEXES: readonly [string, Uint8Array][] = [
   ['a block of less than nothing', encodeBlock([{ ...HANDLE, timestamp: -1 }])],
   ['a block of 4 GB', encodeBlock([{ ...HANDLE, timestamp: 2 ** 32 }])],
   ['keys that descend', encodeBlock(['b', 'a'].map((key) => ({ ...HANDLE, key: bytesOf(key) })))],
+  ['1,025 entries in fewer bytes than 12 each', manyHandles(1025, 0, [53, 35])],
 ]
 
 describe('kernel: contents of blocks', () => {
+  before(loadChecksums)
+
   const kernel = createKernel()
   const [table] = new MemoryTables(kernel).build([ENTRY]) as [MemoryTable]
   const identity = tableIdentity(STORE_ID, table.handle.number)
@@ -116,7 +120,9 @@ describe('kernel: contents of blocks', () => {
     expect(install(GOOD)).to.equal('installed')
     expect(install(crafted(sharing(65_536n)))).to.equal('installed')
     expect(install(encodeBlock([HANDLE]), INDEX_BLOCK)).to.equal('installed')
-    expect(openBlock(sealBlock(GOOD, identity, 999), identity, 999)).to.deep.equal(GOOD)
+    expect(install(manyHandles(1024, 0), INDEX_BLOCK)).to.equal('installed')
+    expect(install(manyHandles(1025, 12), INDEX_BLOCK)).to.equal('installed')
+    expect(openReference(sealBlock(GOOD, identity, 999), identity, 999)).to.deep.equal(GOOD)
   })
 
   for (const [name, content] of BAD) {
@@ -154,6 +160,24 @@ describe('kernel: contents of blocks', () => {
     expect(install(GOOD, DATA, 3)).to.equal('unknown-format')
   })
 
+  it('of more than 1 GiB are refused before anything is written [TBL-4, TBL-10, KRN-13]', () => {
+    for (const claimed of [2 ** 30 + 1, 2 ** 32 - 16]) {
+      const packed = repeatedZeros(2 ** 24)
+      const sealed = join(packed, littleEndian(1, 4), littleEndian(claimed, 4), zeros(8))
+      const sum = hash64(sealed.subarray(0, -8), addSeed(identity, 1000))
+      sealed.set(littleEndian(sum, 8), sealed.length - 8)
+      const at = kernel.staging(sealed.length)
+      kernel.memory.bytes.set(sealed, at)
+      const before = kernel.bytes
+      expect(table.handle.install(1000, INDEX_BLOCK, at, sealed.length, 0)).to.equal('corrupt')
+      expect(kernel.bytes).to.equal(before)
+      expect(kernel.memory.view(at, sealed.length)).to.deep.equal(sealed)
+      expect(() => openBlock(sealed, undefined))
+        .to.throw()
+        .with.property('name', 'DecodeError')
+    }
+  })
+
   it('are not what their trailer says [TBL-4, TBL-10, KRN-13]', () => {
     expect(install(GOOD, DATA, 1)).to.equal('corrupt')
     expect(install(GOOD, DATA, 2)).to.equal('corrupt')
@@ -161,6 +185,16 @@ describe('kernel: contents of blocks', () => {
     expect(install(new Uint8Array(1 << 20), DATA, 1, GOOD)).to.equal('corrupt')
   })
 })
+
+/** LZ4 of at least so many bytes that stands for zeros: matches of a megabyte each. */
+function repeatedZeros(bytes: number): Uint8Array {
+  const match = join([0x0f, 1, 0], new Uint8Array(4096).fill(255), [0])
+  const first = join([0x1f, 0, 1, 0], match.subarray(3))
+  const packed = new Uint8Array(first.length + match.length * Math.ceil(bytes / match.length))
+  packed.set(first)
+  for (let at = first.length; at < packed.length; at += match.length) packed.set(match, at)
+  return packed
+}
 
 function put(key: Uint8Array, sequence: number, value: Uint8Array): Entry {
   return { key, kind: PUT, sequence, timestamp: 0, value }
@@ -172,6 +206,15 @@ function pair(first: Partial<Entry>, second: Partial<Entry>): Entry[] {
     { ...put(bytesOf('a'), 1, VALUE), ...first },
     { ...put(bytesOf('b'), 1, VALUE), ...second },
   ]
+}
+
+/** An index of entries under one key, with values of so many bytes, and fields of sequence and time of so many bits. */
+function manyHandles(count: number, valueBytes: number, [sequence, time] = [0, 0]): Uint8Array {
+  return crafted({
+    ...{ count: BigInt(count), kindBase: 7n, sequence: 72n, timestamp: 2n },
+    ...{ valueBase: BigInt(valueBytes), values: zeros(count * valueBytes) },
+    ...{ widths: [0, 0, 0, 0, sequence!, time!], rows: zeros((count * (sequence! + time!)) / 8) },
+  })
 }
 
 function zeros(count: number): number[] {
