@@ -6,7 +6,7 @@
  *     open after a clean close: claimEpoch, openManifest        its first change: syncMarker, removeReplaced
  *     close without a change: takeBack
  */
-import { errorCode, ioError, statusOf, writeFully } from '../env/file-io.ts'
+import { errorCode, ioError, isOutOfHandles, statusOf, writeFully } from '../env/file-io.ts'
 import type { File, FileSystem } from '../env/file-system.ts'
 import { SedgeError } from '../errors.ts'
 import { assert } from '../util/assert.ts'
@@ -116,15 +116,20 @@ export function openManifest(
   }
 }
 
-/** Puts a marker that was created before on disk. */
+/** Puts a marker that was created before on disk. With too many files open it may be called again: then it throws `IO`. */
 export function syncMarker(fs: FileSystem, directory: string, marker: Marker): void {
-  const file = fs.open(`${directory}/${markerFileName(marker.epoch, marker.number)}`, 'readwrite')
+  const name = markerFileName(marker.epoch, marker.number)
   try {
-    file.sync()
-  } finally {
-    file.close()
+    const file = fs.open(`${directory}/${name}`, 'readwrite')
+    try {
+      file.sync()
+    } finally {
+      file.close()
+    }
+    fs.syncDirectory(directory)
+  } catch (error) {
+    throw isOutOfHandles(error) ? ioError(error, 'cannot sync', name) : error
   }
-  fs.syncDirectory(directory)
 }
 
 /**

@@ -229,8 +229,7 @@ export class Manifest {
 
   /**
    * Makes one change, durably, and only then shows it in `version`. Throws `LOCKED` once fenced (with outcome `'unknown'` if that
-   * happened just then); `FULL` when there was no
-   * space and nothing has changed; `IO` or `FULL` with outcome `'unknown'` when it may or may not have happened, and `FAILED` ever after.
+   * happened just then); `FULL` without space, or `IO` with too many files open, when nothing has changed; both with outcome `'unknown'` when it may or may not have happened, and `FAILED` ever after.
    */
   append(edit: ManifestEdit): void {
     this.#checkUsable()
@@ -308,6 +307,7 @@ export class Manifest {
     try {
       syncMarker(this.#fs, this.#directory, this.#marker)
     } catch (error) {
+      if (error instanceof SedgeError) throw error
       throw this.#fail(ioError(error, 'cannot sync', 'the marker'))
     }
     this.#isSettled = true

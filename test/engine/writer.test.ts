@@ -182,6 +182,23 @@ describe('engine/writer', () => {
     await again.close()
   })
 
+  it('goes on as well when that was at the first write after a clean close [DUR-12, MAN-23]', async () => {
+    await (await open(STORE, { fs })).close()
+    let isShort = false
+    const short = faultFileSystem(fs, (call) =>
+      isShort && call === 'open readwrite' ? 'EMFILE' : undefined,
+    )
+    const db = await open(STORE, { fs: short })
+    expect(db.stats().recovery.cleanClose).to.equal(true)
+    isShort = true
+    expect(await rejection(db.put('a', 'v'))).to.have.property('code', 'IO')
+    isShort = false
+    await db.put('b', 'v')
+    expect(db.stats().state).to.equal('open')
+    expect(db.keysSync().all()).to.deep.equal(['b'])
+    await db.close()
+  })
+
   it('does nothing for an empty batch [API-9]', async () => {
     const db = await open(STORE, { fs })
     await db.batch([])

@@ -312,6 +312,28 @@ describe('version/manifest', () => {
     expect(next.number).to.equal(recovered.nextFileNumber)
   })
 
+  it('stays usable when too many files were open to sync its epoch [MAN-15, MAN-23]', () => {
+    for (const failing of ['open readwrite', 'syncDirectory']) {
+      const inner = directory()
+      const first = Manifest.create(inner, 'store', OPTIONS)
+      first.writeClosed([])
+      first.close()
+      let isCrowded = false
+      const fs = faultFileSystem(inner, (call) =>
+        isCrowded && call === failing ? 'EMFILE' : undefined,
+      )
+      const recovered = Manifest.recover(fs, 'store')!
+      const next = Manifest.takeOver(fs, 'store', recovered, { isClosed: true })
+      isCrowded = true
+      expect(codeOf(() => next.append({ lastSequence: 1 }))).to.equal('IO')
+      expect(next).to.include({ lastSequence: 0, length: first.length })
+      isCrowded = false
+      next.append({ lastSequence: 2 })
+      expect(Manifest.recover(inner, 'store')).to.include({ epoch: 2, lastSequence: 2 })
+      expect(inner.list('store').sort()).to.deep.equal(['CURRENT-000002-000001', 'MANIFEST-000001'])
+    }
+  })
+
   it('fails for good when its epoch cannot be synced [MAN-15, MAN-23]', () => {
     for (const failing of ['sync', 'syncDirectory']) {
       const inner = directory()
