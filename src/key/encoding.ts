@@ -120,16 +120,25 @@ export function encodePlain(value: unknown, argument: string): Encoded {
   throw new TypeError(`${argument} must be a string or a Uint8Array`)
 }
 
-/** True for a `Uint8Array`, a `Buffer` among them, of this or another realm. */
+/**
+ * True for a `Uint8Array`, a `Buffer` among them, of this or another realm, unless its property `length` is not how long it is: room is
+ * made by that property, and bytes are copied without it.
+ */
 export function isBytes(value: unknown): value is Uint8Array {
-  return arrayTag.call(value) === 'Uint8Array'
+  return (
+    arrayTag.call(value) === 'Uint8Array' &&
+    (value as Uint8Array).length === arrayLength.call(value)
+  )
 }
 
-// The getter reads an internal slot: it cannot be fooled and works across realms.
-const arrayTag = Object.getOwnPropertyDescriptor(
-  Object.getPrototypeOf(Uint8Array.prototype) as object,
-  Symbol.toStringTag,
-)?.get as (this: unknown) => string | undefined
+// The getters read internal slots: they cannot be fooled and work across realms.
+const arrayTag = arrayGetter(Symbol.toStringTag) as (this: unknown) => string | undefined
+const arrayLength = arrayGetter('length') as (this: unknown) => number
+
+function arrayGetter(name: string | symbol): unknown {
+  const array = Object.getPrototypeOf(Uint8Array.prototype) as object
+  return Object.getOwnPropertyDescriptor(array, name)?.get
+}
 
 const NAMED: Readonly<Record<CodecRole, ReadonlyMap<string, Codec>>> = {
   key: namedCodecs('key'),

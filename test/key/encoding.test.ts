@@ -42,6 +42,27 @@ describe('key/encoding', () => {
     }
   })
 
+  it('refuses bytes whose length is another than they say, before they run over what lies behind [API-27, ERR-2]', () => {
+    class Halved extends Uint8Array {
+      override get length(): number {
+        return super.length / 2
+      }
+    }
+    const lengthened = Object.defineProperty(new Uint8Array(2), 'length', { value: 100 })
+    const shortened = Object.defineProperty(Buffer.alloc(60_000), 'length', { value: 4 })
+    for (const value of [lengthened, shortened, new Halved(8)]) {
+      const refused = /^the thing must be a string or a Uint8Array$/
+      for (const role of ['key', 'value'] as const) {
+        expect(() => codecFor('binary', role).encode(value, 'the thing')).to.throw(refused)
+        const custom = codecFor({ encode: () => value, decode: () => '' }, role)
+        expect(() => custom.encode(1, 'the thing')).to.throw(TypeError)
+      }
+      expect(isBytes(value)).to.equal(false)
+    }
+    const named = class extends Uint8Array {}
+    expect(encodePlain(named.of(1, 2), 'key')).to.deep.equal(named.of(1, 2))
+  })
+
   it('refuses lone surrogates, without showing them [API-6, ERR-3]', () => {
     for (const text of ['\ud800', 'secret\udc00', '\udc00\ud800', 'x\ud83d']) {
       const run = (): unknown => encodePlain(text, 'key')
