@@ -12,6 +12,7 @@ import { bytesMax } from '../kernel/text.ts'
 import type { Encoded, Operation } from './engine-types.ts'
 import { KEY_BYTES_MAX, keyLimit, LARGE_VALUE_BYTES } from './limits.ts'
 import {
+  assertAttached,
   boundBatch,
   ENTRY_CHARGE,
   encodeReference,
@@ -60,7 +61,7 @@ export class Appender {
     this.#time = undefined
   }
 
-  /** Appends an entry. Throws `LIMIT`, or what keeps it from being written; then nothing was. */
+  /** Appends an entry. Throws `LIMIT`, `TypeError`, or what keeps it from being written; then nothing was. */
   append(kind: number, key: Encoded, value: Encoded): void {
     const store = this.#store
     store.assertWritable()
@@ -69,6 +70,7 @@ export class Appender {
       this.#appendMeasured([measureLarge(key, value)], this.#timestamp())
       return
     }
+    if (value.length === 0) assertAttached(value)
     const timestamp = this.#timestamp()
     const { kernel } = store
     let at = this.#roomFor(key, value)

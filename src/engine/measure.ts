@@ -5,6 +5,7 @@
 import { Buffer } from 'node:buffer'
 import { EntryKind } from '../kernel/memtable.ts'
 import { bytesMax } from '../kernel/text.ts'
+import { requireMemory } from '../key/encoding.ts'
 import type { Encoded, Operation } from './engine-types.ts'
 import {
   BATCH_BYTES_MAX,
@@ -23,8 +24,6 @@ export const REFERENCE_BYTES = 16
 
 /** Up to this length a loop over ASCII beats a call into the runtime. */
 const LOOP_MAX = 64
-
-const NOTHING: readonly number[] = []
 
 /** Scratch behind a key and a value. */
 export const SCRATCH_SPARE = 16
@@ -66,8 +65,8 @@ export function measureLarge(key: Encoded, value: Encoded): Measured {
 }
 
 /** Throws `TypeError` for bytes whose buffer was transferred since they were given: they look like none at all. */
-function assertAttached(value: Encoded): void {
-  if (typeof value !== 'string') value.set(NOTHING)
+export function assertAttached(value: Encoded): void {
+  if (typeof value !== 'string') requireMemory(value, 'a value')
 }
 
 /** Throws `LIMIT`. */

@@ -55,7 +55,7 @@ export class Writer {
       this.#append(EntryKind.PUT, key, value)
       return this.#acknowledge(level ?? this.#store.options.durability)
     } catch (error) {
-      return Promise.reject(asSedgeError(error))
+      return Promise.reject(refusal(error))
     }
   }
 
@@ -64,7 +64,7 @@ export class Writer {
       this.#append(EntryKind.DELETE, key, '')
       return this.#acknowledge(level ?? this.#store.options.durability)
     } catch (error) {
-      return Promise.reject(asSedgeError(error))
+      return Promise.reject(refusal(error))
     }
   }
 
@@ -73,7 +73,7 @@ export class Writer {
       this.#appendBatch(operations)
       return this.#acknowledge(level ?? this.#store.options.durability)
     } catch (error) {
-      return Promise.reject(asSedgeError(error))
+      return Promise.reject(refusal(error))
     }
   }
 
@@ -280,4 +280,9 @@ export class Writer {
     if (this.#host.isLockHeld()) return
     throw this.#store.failWithoutLock()
   }
+}
+
+/** Wrong use is told as it is [ERR-2]. */
+function refusal(error: unknown): Error {
+  return error instanceof TypeError ? error : asSedgeError(error)
 }

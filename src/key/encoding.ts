@@ -161,8 +161,8 @@ function encodePlainValue(value: unknown, argument: string): Encoded {
   return encoded
 }
 
-/** A view whose buffer was detached or shrunk reads as empty: it must not be stored as an empty value. */
-function requireMemory(bytes: Uint8Array, argument: string): void {
+/** A view whose buffer was detached or shrunk reads as empty: it must not be stored as an empty value. Throws `TypeError` naming `argument`. */
+export function requireMemory(bytes: Uint8Array, argument: string): void {
   try {
     Uint8Array.prototype.at.call(bytes, 0)
   } catch (cause) {

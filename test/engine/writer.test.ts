@@ -209,10 +209,28 @@ describe('engine/writer', () => {
   })
 
   for (const length of [1, 100_000]) {
-    it(`writes nothing of a batch when a value of ${length} bytes goes elsewhere meanwhile [API-9, ERR-2]`, async () => {
+    it(`writes nothing when a value of ${length} bytes goes elsewhere while options are read [LIM-7, ERR-2]`, async () => {
+      const db = await open(STORE, { fs, valueEncoding: 'binary' })
+      for (const put of [db.put, db.putSync]) {
+        const value = new Uint8Array(length)
+        const options = {
+          get sync(): boolean {
+            structuredClone(value.buffer, { transfer: [value.buffer] })
+            return false
+          },
+        }
+        const error = await rejection((async () => put.call(db, 'k', value, options))())
+        expect(error).to.be.instanceOf(TypeError)
+        expect(error.message).to.match(/^a value .*memory/)
+      }
+      expect(db.stats()).to.include({ sequence: 0, state: 'open' })
+      await db.close()
+    })
+
+    it(`writes nothing of a batch when a value of ${length} bytes goes elsewhere meanwhile [API-9, ERR-2, LIM-7]`, async () => {
       const db = await open(STORE, { fs, valueEncoding: 'binary' })
       const value = new Uint8Array(length)
-      await rejection(
+      const error = await rejection(
         db.batch([
           { type: 'put', key: 'a', value: 'first' },
           { type: 'put', key: 'b', value },
@@ -226,6 +244,8 @@ describe('engine/writer', () => {
           },
         ]),
       )
+      expect(error).to.be.instanceOf(TypeError)
+      expect(error.message).to.match(/^a value .*memory/)
       expect(db.stats()).to.include({ sequence: 0, state: 'open' })
       await db.put('d', 'next')
       expect(await db.keys().all()).to.deep.equal(['d'])
