@@ -49,7 +49,9 @@ export class Slab {
 
   /** Where in the slab, a new one if need be, there is room for so many bytes. */
   #reserve(length: number): number {
-    if (this.#used + length > this.#bytes.length) {
+    const size = this.#bytes.length
+    // One that somebody has transferred has no bytes, and no room for none either.
+    if (size === 0 || this.#used + length > size) {
       this.#slab = new ArrayBuffer(SLAB_BYTES)
       this.#bytes = new Uint8Array(this.#slab)
       this.#used = 0

@@ -21,6 +21,22 @@ describe('kernel/slab', () => {
     }
   })
 
+  it('goes on in another slab when somebody has transferred this one [API-19, KRN-6]', () => {
+    for (const length of [0, 10]) {
+      const slab = new Slab(() => {})
+      const source = new Uint8Array(length).fill(7)
+      for (let round = 0; round < 3; round++) {
+        const buffer = slab.keep(source, false).buffer as ArrayBuffer
+        structuredClone(buffer, { transfer: [buffer] })
+        expect(slab.keep(source, true)).to.deep.equal(Buffer.from(source))
+        const shared = slab.share(source)
+        structuredClone(shared.buffer, { transfer: [shared.buffer] })
+      }
+      const { buffer, start } = slab.share(source)
+      expect(new Uint8Array(buffer, start, length)).to.deep.equal(source)
+    }
+  })
+
   it('hands out plain arrays or buffers [KRN-6]', () => {
     const slab = new Slab(() => {})
     for (const length of [10, 10_000]) {
