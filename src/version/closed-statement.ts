@@ -85,7 +85,7 @@ export function decodeClosed(bytes: Uint8Array): ClosedStatement {
 export function readClosed(
   fs: FileSystem,
   directory: string,
-  recovered: Recovered,
+  recovered: Pick<Recovered, 'storeId' | 'epoch' | 'manifestNumber' | 'length' | 'tornTailBytes'>,
 ): ClosedStatement | undefined {
   const bytes = readClosedBytes(fs, `${directory}/${CLOSED_FILE_NAME}`)
   if (bytes === undefined) return undefined

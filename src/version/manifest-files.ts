@@ -10,7 +10,8 @@ import { errorCode, ioError, isOutOfHandles, statusOf, writeFully } from '../env
 import type { File, FileSystem } from '../env/file-system.ts'
 import { SedgeError } from '../errors.ts'
 import { assert } from '../util/assert.ts'
-import { CLOSED_FILE_NAME, manifestFileName, markerFileName, parseFileName } from './file-names.ts'
+import { readClosed } from './closed-statement.ts'
+import { manifestFileName, markerFileName, parseFileName } from './file-names.ts'
 import {
   encodeManifestHeader,
   encodeMarker,
@@ -27,6 +28,7 @@ import {
   listMarkers,
   listNames,
   type Marker,
+  newestValidMarker,
   type Recovered,
 } from './manifest-recovery.ts'
 import { type StoreState, snapshotOf } from './manifest-state.ts'
@@ -134,10 +136,15 @@ export function syncMarker(fs: FileSystem, directory: string, marker: Marker): v
 
 /**
  * Takes back a marker that was never synced, because nothing has changed: the statement of the last close holds on. False where it
- * is not there, or the marker cannot be removed. Throws `IO` when that cannot be made durable.
+ * does not, or the marker cannot be removed. Throws `IO` when that cannot be made durable. `length` is the manifest's.
  */
-export function takeBack(fs: FileSystem, directory: string, marker: Marker): boolean {
-  if (statusOf(fs, `${directory}/${CLOSED_FILE_NAME}`) === undefined) return false
+export function takeBack(
+  fs: FileSystem,
+  directory: string,
+  marker: Marker,
+  length: number,
+): boolean {
+  if (!isClosedWithout(fs, directory, marker, length)) return false
   const name = markerFileName(marker.epoch, marker.number)
   try {
     fs.remove(`${directory}/${name}`)
@@ -150,6 +157,26 @@ export function takeBack(fs: FileSystem, directory: string, marker: Marker): boo
     throw ioError(error, 'cannot remove', name)
   }
   return true
+}
+
+/** Whether the next opening would find a clean close if `marker` were not there: what it relies on may be gone or damaged meanwhile. */
+function isClosedWithout(
+  fs: FileSystem,
+  directory: string,
+  marker: Marker,
+  length: number,
+): boolean {
+  const markers = listMarkers(fs, directory).filter((one) => !isSame(one, marker))
+  try {
+    const found = newestValidMarker(fs, directory, markers)
+    if (found === undefined) return false
+    const { storeId } = found
+    const { epoch, number: manifestNumber } = markers[found.index]!
+    const recovered = { storeId, epoch, manifestNumber, length, tornTailBytes: 0 }
+    return readClosed(fs, directory, recovered) !== undefined
+  } catch {
+    return false
+  }
 }
 
 /**

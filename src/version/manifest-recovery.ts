@@ -161,7 +161,8 @@ export function listNames(fs: FileSystem, directory: string): string[] {
   }
 }
 
-function newestValidMarker(
+/** The first of `markers`, highest rank first, that is valid. Throws `IO`, and `CORRUPTION` for one that is missing. */
+export function newestValidMarker(
   fs: FileSystem,
   directory: string,
   markers: readonly Marker[],

@@ -266,7 +266,7 @@ export class Manifest {
   writeClosed(segments: readonly ClosedSegment[]): void {
     this.#checkUsable()
     if (this.isFenced()) throw this.#fail(fenced())
-    if (!this.#isSettled && takeBack(this.#fs, this.#directory, this.#marker)) return
+    if (!this.#isSettled && takeBack(this.#fs, this.#directory, this.#marker, this.#length)) return
     this.#settle()
     writeClosed(this.#fs, this.#directory, {
       storeId: this.storeId,

@@ -159,6 +159,30 @@ describe('version/manifest-files', () => {
     }
   })
 
+  it('makes another statement when the last one does not hold without its marker any more [MAN-19, MAN-23]', () => {
+    const cut = (fs: FileSystem, name: string): void => {
+      const file = fs.open(`store/${name}`, 'readwrite')
+      file.truncate(file.size() - 1)
+      file.close()
+    }
+    const remove = (fs: FileSystem, name: string): void => fs.remove(`store/${name}`)
+    for (const spoil of [cut, remove]) {
+      for (const name of ['CURRENT-000001-000001', 'CLOSED']) {
+        const fs = directory()
+        const first = Manifest.create(fs, 'store', OPTIONS)
+        first.writeClosed([])
+        first.close()
+        const recovered = Manifest.recover(fs, 'store')!
+        const next = Manifest.takeOver(fs, 'store', recovered, { isClosed: true })
+        spoil(fs, name)
+        next.writeClosed([])
+        next.close()
+        const after = Manifest.recover(fs, 'store')!
+        expect(readClosed(fs, 'store', after), name).to.include({ epoch: 2 })
+      }
+    }
+  })
+
   it('closes all the same when its marker cannot be taken back [MAN-19, MAN-23]', () => {
     const inner = directory()
     const first = Manifest.create(inner, 'store', OPTIONS)
