@@ -11,7 +11,6 @@
  *        └── wait a moment ◄── withdraw, unless ours is the first token ◄──┘ some live
  */
 import { readdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { type LockHolder, SedgeError } from '../errors.ts'
 import { ioError } from './file-io.ts'
 import type { DirectoryLock } from './file-system.ts'
@@ -72,7 +71,8 @@ export async function findLockHolder(directory: string): Promise<LockHolder | un
   const place = identify(directory)
   const own = registeredHolder(place)
   if (own !== undefined) return own
-  for (const { token } of lockFiles(place, 'claim')) {
+  for (const { token, part } of listLockFiles(place)) {
+    if (part !== 'claim') continue
     const other = await inspect(place, token, false)
     if (other === undefined || other.verdict === 'dead') continue
     const isDead =
@@ -89,6 +89,8 @@ class Contest {
   readonly #place: DirectoryIdentity
   /** How often in a row each claim of another was seen. */
   readonly #sightings = new Map<string, number>()
+  /** What the last look has found. */
+  #files: readonly LockFileName[] = []
   #own: OwnClaim | undefined
   #kernel: KernelLock | 'busy' | undefined
 
@@ -102,7 +104,7 @@ class Contest {
         await this.#claim()
         const others = await this.#look()
         if (this.#own !== undefined && others.length === 0) {
-          await removeOrphans(this.#place)
+          await removeOrphans(this.#place, this.#files)
           if (this.#isSound(this.#own)) return this.#hold(this.#own, registration)
         }
         this.#refuseIfSettled(others, look)
@@ -125,8 +127,9 @@ class Contest {
   /** Judges every claim but ours, removes those of the dead and returns the others. */
   async #look(): Promise<OtherClaim[]> {
     const others: OtherClaim[] = []
-    for (const { token } of lockFiles(this.#place, 'claim')) {
-      if (token === this.#own?.token) continue
+    this.#files = listLockFiles(this.#place)
+    for (const { token, part } of this.#files) {
+      if (part !== 'claim' || token === this.#own?.token) continue
       const other = await inspect(this.#place, token, typeof this.#kernel === 'object')
       if (other === undefined) continue
       if (other.verdict === 'dead') removeClaim(this.#place, token)
@@ -188,7 +191,7 @@ async function inspect(
   token: string,
   hasKernelLock: boolean,
 ): Promise<OtherClaim | undefined> {
-  const path = join(place.path, claimName(token))
+  const path = `${place.path}/${claimName(token)}`
   const claim = readClaim(path, token)
   if (claim === 'absent') return undefined
   const holder = holderOf(token, claim)
@@ -205,31 +208,38 @@ async function inspect(
 
 /** Removes a dead owner's files. The claim goes first: without its socket it would be in doubt to others. */
 function removeClaim(place: DirectoryIdentity, token: string): void {
-  removeQuietly(join(place.path, claimName(token)))
-  removeQuietly(join(place.path, socketName(token)))
+  removeQuietly(`${place.path}/${claimName(token)}`)
+  removeQuietly(`${place.path}/${socketName(token)}`)
 }
 
 /**
- * Removes sockets and drafts of contenders that died before they had a claim. Only for the holder: a contender
- * that lives and loses its draft or socket finds the holder's claim.
+ * Removes those of the files that are sockets and drafts of contenders which died before they had a claim. Only for the
+ * holder: a contender that lives and loses its draft or socket finds the holder's claim.
  */
-async function removeOrphans(place: DirectoryIdentity): Promise<void> {
-  const claims = new Set(lockFiles(place, 'claim').map(({ token }) => token))
-  for (const { token } of lockFiles(place, 'draft')) {
-    if (!claims.has(token)) removeQuietly(join(place.path, draftName(token)))
-  }
-  for (const { token } of lockFiles(place, 'socket')) {
-    if (claims.has(token)) continue
-    const evidence = await probeSocket(place.path, socketName(token))
-    if (evidence === 'refused') removeQuietly(join(place.path, socketName(token)))
+async function removeOrphans(
+  place: DirectoryIdentity,
+  files: readonly LockFileName[],
+): Promise<void> {
+  for (const { token, part } of files) {
+    if (part === 'claim' || hasClaim(files, token)) continue
+    if (part === 'draft') removeQuietly(`${place.path}/${draftName(token)}`)
+    else if ((await probeSocket(place.path, socketName(token))) === 'refused') {
+      removeQuietly(`${place.path}/${socketName(token)}`)
+    }
   }
 }
 
-function lockFiles(place: DirectoryIdentity, part: LockFileName['part']): LockFileName[] {
-  return readdirSync(place.path)
-    .map(parseLockFileName)
-    .filter((file) => file !== undefined)
-    .filter((file) => file.part === part)
+function hasClaim(files: readonly LockFileName[], token: string): boolean {
+  return files.some((file) => file.part === 'claim' && file.token === token)
+}
+
+function listLockFiles(place: DirectoryIdentity): LockFileName[] {
+  const files: LockFileName[] = []
+  for (const name of readdirSync(place.path)) {
+    const file = parseLockFileName(name)
+    if (file !== undefined) files.push(file)
+  }
+  return files
 }
 
 function identify(directory: string): DirectoryIdentity {

@@ -67,6 +67,7 @@ export function draftName(token: string): string {
 
 /** What a file of the lock is, `undefined` for any other file. */
 export function parseLockFileName(name: string): LockFileName | undefined {
+  if (!name.startsWith(KERNEL_LOCK_NAME)) return undefined
   const [, token, suffix] = NAME.exec(name) ?? []
   if (token === undefined) return undefined
   if (suffix === undefined) return { token, part: 'claim' }

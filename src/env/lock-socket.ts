@@ -8,7 +8,6 @@ import { closeSync, constants, lstatSync, openSync, readFileSync, unlinkSync } f
 // Listening loads it, for the first time in the middle of an open.
 import 'node:cluster'
 import { connect, createServer, type Server } from 'node:net'
-import { join } from 'node:path'
 import { errorCode } from './file-io.ts'
 import type { SocketEvidence } from './lock-verdict.ts'
 
@@ -30,7 +29,7 @@ export interface LockSocket {
 export async function listenOn(directory: string, name: string): Promise<LockSocket | undefined> {
   // A Windows pipe is not in the directory.
   if (process.platform === 'win32') return undefined
-  const path = join(directory, name)
+  const path = `${directory}/${name}`
   try {
     const server = await withShortPath(directory, name, listen)
     // A path that did not fit may have been cut short.
@@ -47,7 +46,7 @@ export async function listenOn(directory: string, name: string): Promise<LockSoc
 /** Asks the kernel whether anybody listens on `directory/name`. Sends nothing. */
 export async function probeSocket(directory: string, name: string): Promise<SocketEvidence> {
   try {
-    const status = lstatSync(join(directory, name), { throwIfNoEntry: false })
+    const status = lstatSync(`${directory}/${name}`, { throwIfNoEntry: false })
     // The runtime removes the file when it closes the socket of a thread that ends.
     if (status === undefined) return isListed(name) === false ? 'gone' : 'absent'
     if (!status.isSocket()) return 'unknown'
@@ -61,14 +60,13 @@ export async function probeSocket(directory: string, name: string): Promise<Sock
 function listen(path: string): Promise<Server> {
   return new Promise((resolve, reject) => {
     const server = createServer((connection) => connection.destroy())
-    server.once('error', reject)
-    server.listen({ path, backlog: QUEUE_LENGTH }, () => {
-      server.off('error', reject)
-      // A connection that fails later is no concern of the lock's.
-      server.on('error', () => undefined)
+    // It stays: a connection that fails later is no concern of the lock's.
+    server.on('error', reject)
+    server.on('listening', () => {
       server.unref()
       resolve(server)
     })
+    server.listen({ path, backlog: QUEUE_LENGTH })
   })
 }
 
@@ -121,7 +119,7 @@ async function withShortPath<T>(
   name: string,
   use: (path: string) => Promise<T>,
 ): Promise<T> {
-  const path = join(directory, name)
+  const path = `${directory}/${name}`
   if (Buffer.byteLength(path) <= PATH_BYTES_MAX) return use(path)
   if (process.platform !== 'linux') throw new RangeError('the path does not fit in an address')
   const fd = openSync(directory, constants.O_RDONLY)

@@ -6,6 +6,7 @@
 import {
   closeSync,
   constants,
+  fstatSync,
   fsyncSync,
   lstatSync,
   openSync,
@@ -15,7 +16,6 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs'
-import { join } from 'node:path'
 import type { LockHolder } from '../errors.ts'
 import { errorCode } from './file-io.ts'
 import {
@@ -63,21 +63,20 @@ export async function makeClaim(
     hasKernelLock,
   }
   const bytes = encodeClaim(claim)
-  const path = join(place.path, claimName(token))
-  const draft = join(place.path, draftName(token))
+  const path = `${place.path}/${claimName(token)}`
+  const draft = `${place.path}/${draftName(token)}`
   try {
     // After a power cut a local claim is one of another boot, whatever has become of its content [LOCK-26].
-    writeDraft(draft, bytes, place.reach !== 'local' || bootId === undefined)
-    if (!renameDraft(draft, path)) {
+    const written = writeClaim(draft, path, bytes, place.reach !== 'local' || bootId === undefined)
+    if (written === undefined) {
       socket?.close()
       return undefined
     }
-    const check = claimCheck(path, bytes)
     return {
       token,
       holder: holderOf(token, claim),
-      isIntact: check,
-      hasSocketFile: () => socket === undefined || exists(join(place.path, socketName(token))),
+      isIntact: claimCheck(path, bytes, written),
+      hasSocketFile: () => socket === undefined || exists(`${place.path}/${socketName(token)}`),
       withdraw: () => {
         // The claim goes first: without a socket it would look like a dead owner's.
         removeQuietly(path)
@@ -100,15 +99,23 @@ export function removeQuietly(path: string): void {
   }
 }
 
-function writeDraft(path: string, bytes: Uint8Array, isSynced: boolean): void {
+/** Returns what the system says of the claim once it has its name; `undefined` when the draft was cleared away. */
+function writeClaim(
+  draft: string,
+  path: string,
+  bytes: Uint8Array,
+  isSynced: boolean,
+): Stats | undefined {
   const flags =
     constants.O_CREAT | constants.O_EXCL | constants.O_RDWR | (constants.O_NOFOLLOW ?? 0)
-  const fd = openSync(path, flags, 0o600)
+  const fd = openSync(draft, flags, 0o600)
   try {
     for (let done = 0; done < bytes.length; ) {
       done += writeSync(fd, bytes, done, bytes.length - done, done)
     }
     if (isSynced) syncQuietly(fd)
+    // By the descriptor, so that it is ours whoever has got at the name meanwhile.
+    return renameDraft(draft, path) ? fstatSync(fd) : undefined
   } finally {
     closeSync(fd)
   }
@@ -134,14 +141,14 @@ function renameDraft(draft: string, path: string): boolean {
 }
 
 /** Checks that the claim is still ours, by its inode and, where something about that has changed, by its content. */
-function claimCheck(path: string, bytes: Uint8Array): () => boolean {
-  let known: Stats | undefined
+function claimCheck(path: string, bytes: Uint8Array, written: Stats): () => boolean {
+  let known = written
   return () => {
     try {
       const status = lstatSync(path, { throwIfNoEntry: false })
       if (status === undefined) return false
       // The number alone would not do: a new file may get that of one that was just removed.
-      const isKnown = status.ino === known?.ino && status.ctimeMs === known.ctimeMs
+      const isKnown = status.ino === known.ino && status.ctimeMs === known.ctimeMs
       if (isKnown) return true
       if (!status.isFile() || !readFileSync(path).equals(bytes)) return false
       known = status
