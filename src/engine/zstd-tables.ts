@@ -9,6 +9,7 @@ import { BlockCodec } from '../table/block-decoder.ts'
 import {
   decodeHeader,
   TABLE_HEADER_BYTES,
+  TABLE_HEADER_CODEC,
   type TableHeader,
   tableIdentity,
 } from '../table/table-format.ts'
@@ -28,21 +29,23 @@ interface StoreOfTables {
 export function refuseZstdTables(fs: FileSystem, store: StoreOfTables): void {
   for (const { number } of store.tables) {
     const name = tableFileName(number)
-    const header = headerOf(fs, `${store.directory}/${name}`, name)
-    const identity = tableIdentity(store.storeId, number)
-    const isOwn = header?.identity === identity && header.number === number
-    if (!isOwn || header.codec !== BlockCodec.zstd) continue
+    const header = zstdHeader(fs, `${store.directory}/${name}`, name)
+    if (header?.number !== number) continue
+    if (header.identity !== tableIdentity(store.storeId, number)) continue
     const message = `${name} is compressed with zstd, which this runtime does not have`
     throw new SedgeError('UNSUPPORTED', message, { file: name })
   }
 }
 
-function headerOf(fs: FileSystem, path: string, name: string): TableHeader | undefined {
+/** The header of a table that is compressed with zstd; `undefined` of any other, and where it cannot be read. */
+function zstdHeader(fs: FileSystem, path: string, name: string): TableHeader | undefined {
   let file: File | undefined
   try {
     file = fs.open(path, 'read')
     const bytes = new Uint8Array(TABLE_HEADER_BYTES)
-    return readFully(file, bytes, 0) === bytes.length ? decodeHeader(name, bytes) : undefined
+    const isWhole = readFully(file, bytes, 0) === bytes.length
+    const isZstd = isWhole && bytes[TABLE_HEADER_CODEC] === BlockCodec.zstd
+    return isZstd ? decodeHeader(name, bytes) : undefined
   } catch {
     return undefined
   } finally {

@@ -12,6 +12,8 @@ export const TABLE_MAGIC = 'RUSTEDGE'
 export const TABLE_VERSION = 2
 export const TABLE_HEADER_BYTES = 72
 export const TABLE_FOOTER_BYTES = 32
+/** Where the header says how data and index blocks are compressed. */
+export const TABLE_HEADER_CODEC = 40
 const HEADER_CHECKSUM = 64
 const BLOCK_TRAILER_BYTES = 16
 
@@ -75,7 +77,7 @@ export function decodeHeader(file: string, header: Uint8Array): TableHeader | un
     number: u64(view, 41),
     identity: view.getBigUint64(49, true),
     filterOffset: u64(view, 24),
-    codec: view.getUint8(40),
+    codec: view.getUint8(TABLE_HEADER_CODEC),
   }
 }
 
