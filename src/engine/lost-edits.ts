@@ -19,7 +19,7 @@ import {
   parseFileName,
   tableFileName,
 } from '../version/file-names.ts'
-import { listNames, type Recovered } from '../version/manifest-recovery.ts'
+import type { Recovered } from '../version/manifest-recovery.ts'
 
 /** Throws `CORRUPTION` that names the manifest. Reads the first block of each table that the manifest does not count. */
 export function checkLostEdits(
@@ -33,7 +33,7 @@ export function checkLostEdits(
   const uncounted: number[] = []
   const segments: number[] = []
   const manifest = manifestFileName(recovered.manifestNumber)
-  for (const name of listNames(fs, directory)) {
+  for (const name of recovered.names) {
     const parsed = parseFileName(name)
     if (parsed === undefined || !('number' in parsed)) continue
     const { type, number } = parsed

@@ -222,9 +222,10 @@ function readAll(
   }
   const closed = readClosed(env.fs, path, recovered)
   kernel.seed(recovered.hashSeed)
-  const { storeId, hashSeed, epoch, logNumber, lastSequence } = recovered
+  const { names, storeId, hashSeed, epoch, logNumber, lastSequence } = recovered
   const recovery = new LogRecovery(env.fs, kernel, {
     directory: path,
+    names,
     storeId,
     hashSeed,
     epoch,

@@ -19,6 +19,8 @@ import type { RecoveryMode } from './options.ts'
 
 export interface LogToRecover {
   readonly directory: string
+  /** Base names of the files that are there. */
+  readonly names: readonly string[]
   readonly storeId: Uint8Array
   readonly hashSeed: bigint
   /** The highest that a segment can be of. */
@@ -97,7 +99,7 @@ export class LogRecovery {
 
   #listSegments(): number[] {
     const numbers: number[] = []
-    for (const name of this.#fs.list(this.#log.directory)) {
+    for (const name of this.#log.names) {
       const parsed = parseFileName(name)
       if (parsed?.type === 'log' && parsed.number >= this.#log.logNumber) {
         numbers.push(parsed.number)

@@ -63,6 +63,9 @@ export function markerFileName(epoch: number, manifest: number): string {
 
 /** What a base name means, or `undefined` when it is not a name of the store's. */
 export function parseFileName(name: string): FileName | undefined {
+  // Most files are tables: they are asked about first.
+  const numbered = NUMBERED.exec(name)
+  if (numbered) return withNumber(TYPES[numbered[2]!]!, numbered[1]!)
   if (name === CLOSED_FILE_NAME) return { type: 'closed' }
   if (name.startsWith(LOCK_PREFIX)) return { type: 'lock' }
   const marker = MARKER.exec(name)
@@ -74,10 +77,12 @@ export function parseFileName(name: string): FileName | undefined {
       : { type: 'marker', epoch, number }
   }
   const manifest = MANIFEST.exec(name)
-  const match = manifest ?? NUMBERED.exec(name)
-  const number = match ? wholeNumber(match[1]!) : undefined
-  if (match === null || number === undefined) return undefined
-  return { type: manifest ? 'manifest' : TYPES[match[2]!]!, number }
+  return manifest ? withNumber('manifest', manifest[1]!) : undefined
+}
+
+function withNumber(type: NumberedType | 'manifest', text: string): FileName | undefined {
+  const number = wholeNumber(text)
+  return number === undefined ? undefined : { type, number }
 }
 
 function numberedFileName(type: NumberedType, number: number): string {

@@ -28,6 +28,7 @@ import {
   listMarkers,
   listNames,
   type Marker,
+  markersOf,
   newestValidMarker,
   type Recovered,
 } from './manifest-recovery.ts'
@@ -45,18 +46,27 @@ export interface OpenManifest {
   readonly snapshotLength: number
 }
 
+/** The next epoch, and the base names that were in the directory once it was taken. */
+export interface ClaimedEpoch {
+  readonly epoch: number
+  readonly names: readonly string[]
+}
+
 /**
- * Takes the next epoch on the manifest that `recovered` was read from, and returns it. Throws `LOCKED` when the epoch was
- * taken or the store has changed meanwhile, `IO`, `FULL`.
+ * Takes the next epoch on the manifest that `recovered` was read from. Throws `LOCKED` when the epoch was taken or the store
+ * has changed meanwhile, `IO`, `FULL`.
  */
-export function claimEpoch(fs: FileSystem, directory: string, recovered: Recovered): number {
+export function claimEpoch(fs: FileSystem, directory: string, recovered: Recovered): ClaimedEpoch {
   const epoch = (recovered.markers[0]?.epoch ?? 0) + 1
   const marker = { epoch, number: recovered.manifestNumber }
   try {
     // It need not survive a crash: only those who are running now must see it.
     const file = createMarker(fs, directory, marker, recovered.storeId)
     file.close()
-    if (isUnchanged(fs, directory, [marker, ...recovered.markers], recovered)) return epoch
+    if (isAsLong(fs, directory, recovered)) {
+      const names = listNames(fs, directory)
+      if (isSameList(markersOf(names), [marker, ...recovered.markers])) return { epoch, names }
+    }
   } catch (error) {
     if (errorCode(error) === 'EEXIST') throw changedMeanwhile(error)
     throw ioError(error, 'cannot claim', directory)
@@ -65,15 +75,10 @@ export function claimEpoch(fs: FileSystem, directory: string, recovered: Recover
   throw changedMeanwhile()
 }
 
-function isUnchanged(
-  fs: FileSystem,
-  directory: string,
-  expected: readonly Marker[],
-  recovered: Recovered,
-): boolean {
+/** Whether the manifest has the length that it was recovered with. */
+function isAsLong(fs: FileSystem, directory: string, recovered: Recovered): boolean {
   const size = statusOf(fs, `${directory}/${manifestFileName(recovered.manifestNumber)}`)?.size
-  if (size !== recovered.length + recovered.tornTailBytes) return false
-  return isSameList(listMarkers(fs, directory), expected)
+  return size === recovered.length + recovered.tornTailBytes
 }
 
 /** Writes a manifest that holds a snapshot only, and syncs it. */
@@ -267,16 +272,19 @@ export function unknownOutcome(error: unknown, name: string): SedgeError {
   return new SedgeError(code, message, { cause: error, file, outcome: 'unknown' })
 }
 
-/** The numbers, from `least` up, that files in the directory carry. */
-export function takenNumbers(fs: FileSystem, directory: string, least: number): Set<number> {
+/** The numbers, from `least` up, that files of these names carry, and the first that none does. */
+export function freeNumber(
+  names: readonly string[],
+  least: number,
+): { taken: ReadonlySet<number>; number: number } {
   const taken = new Set<number>()
-  for (const name of listNames(fs, directory)) {
+  for (const name of names) {
     const parsed = parseFileName(name)
     if (parsed !== undefined && 'number' in parsed && parsed.number >= least) {
       taken.add(parsed.number)
     }
   }
-  return taken
+  return { taken, number: nextFree(taken, least) }
 }
 
 /** The least number from `from` up that is not taken. */

@@ -54,6 +54,8 @@ export interface Recovered extends StoreState {
   readonly manifestEpoch: number
   /** Every marker in the directory, valid or not. */
   readonly markers: readonly Marker[]
+  /** Base names of all that was in the directory. */
+  readonly names: readonly string[]
 }
 
 export interface Marker {
@@ -78,9 +80,10 @@ interface LoadedManifest {
 export function recoverManifest(fs: FileSystem, directory: string): Recovered | undefined {
   if (statusOf(fs, directory) === undefined) return undefined
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-    const markers = listMarkers(fs, directory)
+    const names = listNames(fs, directory)
+    const markers = markersOf(names)
     try {
-      return recoverBy(fs, directory, markers)
+      return recoverBy(fs, directory, markers, names)
     } catch (error) {
       // Files that a writer has just replaced are no sign of damage.
       if (isSameList(markers, listMarkers(fs, directory))) throw error
@@ -93,6 +96,7 @@ function recoverBy(
   fs: FileSystem,
   directory: string,
   markers: readonly Marker[],
+  names: readonly string[],
 ): Recovered | undefined {
   const found = newestValidMarker(fs, directory, markers)
   if (found === undefined) {
@@ -125,6 +129,7 @@ function recoverBy(
     snapshotLength,
     tornTailBytes,
     markers,
+    names,
   }
 }
 
@@ -144,8 +149,13 @@ export function isSame(left: Marker, right: Marker): boolean {
 
 /** The markers of a directory, highest rank first. Throws `IO`. */
 export function listMarkers(fs: FileSystem, directory: string): Marker[] {
+  return markersOf(listNames(fs, directory))
+}
+
+/** Those of the base names that are markers, highest rank first. */
+export function markersOf(names: readonly string[]): Marker[] {
   const markers: Marker[] = []
-  for (const name of listNames(fs, directory)) {
+  for (const name of names) {
     const parsed = parseFileName(name)
     if (parsed?.type === 'marker') markers.push({ epoch: parsed.epoch, number: parsed.number })
   }
@@ -228,73 +238,82 @@ function loadManifest(fs: FileSystem, directory: string, number: number): Loaded
   const name = manifestFileName(number)
   return reading(fs, directory, name, (file) => {
     const size = file.size()
-    const start = new Uint8Array(Math.min(size, HEADER_BYTES))
-    const header = decodeManifestHeader(start.subarray(0, readFully(file, start, 0)), name)
+    const window = new Uint8Array(Math.min(size, SCAN_BYTES))
+    const start = window.subarray(0, readFully(file, window, 0))
+    const header = decodeManifestHeader(start.subarray(0, HEADER_BYTES), name)
     if (header.number !== number) {
       const numbers = { expected: number, actual: header.number }
       throw corruption(name, 40, 'the manifest has another number than its name', numbers)
     }
     const identity = manifestIdentity(header)
-    const replayed = replay(file, name, size, identity)
+    const replayed = replay({ file, size, start }, name, identity)
     const { length } = replayed
     checkNothingFollows(file, name, size, identity, length)
     return { header, ...replayed, tornTailBytes: size - length }
   })
 }
 
+/** A file of which the beginning has been read: all of it, as a rule. */
+interface BegunFile {
+  readonly file: File
+  readonly size: number
+  readonly start: Uint8Array
+}
+
+/** At most `count` bytes from `position`, fewer at the end of the file. */
+function bytesAt({ file, start }: BegunFile, position: number, count: number): Uint8Array {
+  if (position + count <= start.length) return start.subarray(position, position + count)
+  const bytes = new Uint8Array(count)
+  return bytes.subarray(0, readFully(file, bytes, position))
+}
+
 /** Applies all records from the first on, up to the end or to the first that is not valid. */
 function replay(
-  file: File,
+  begun: BegunFile,
   name: string,
-  size: number,
   identity: bigint,
 ): Omit<LoadedManifest, 'header' | 'tornTailBytes'> {
   const builder = new StateBuilder()
   let records = 0
   let snapshotLength = 0
   let offset = HEADER_BYTES
-  for (;;) {
-    const record = readRecord(file, size, identity, offset)
-    if (record === undefined) break
-    const expected = records === 0 ? RECORD_KIND.snapshot : RECORD_KIND.edit
-    if (record.kind !== expected) {
-      const kinds = { expected, actual: record.kind }
-      throw corruption(name, offset, 'a record is of the wrong kind', kinds)
-    }
-    const edit = decodeVersionEdit(record.payload, name, offset + RECORD_HEADER_BYTES)
-    sound(name, offset, () => builder.apply(edit))
-    offset += RECORD_HEADER_BYTES + record.payload.length
-    records++
-    if (records === 1) snapshotLength = offset
-  }
-  if (records === 0) throw corruption(name, offset, 'the snapshot is damaged')
-  const state = sound(name, undefined, () => builder.build())
-  return { state, records, length: offset, snapshotLength }
-}
-
-/** Runs `action` and turns an unsound version into `CORRUPTION`. */
-function sound<T>(name: string, offset: number | undefined, action: () => T): T {
+  /** Where the record that is being applied is. */
+  let applied: number | undefined
   try {
-    return action()
+    for (;;) {
+      const record = readRecord(begun, identity, offset)
+      if (record === undefined) break
+      const expected = records === 0 ? RECORD_KIND.snapshot : RECORD_KIND.edit
+      if (record.kind !== expected) {
+        const kinds = { expected, actual: record.kind }
+        throw corruption(name, offset, 'a record is of the wrong kind', kinds)
+      }
+      applied = offset
+      builder.apply(decodeVersionEdit(record.payload, name, offset + RECORD_HEADER_BYTES))
+      offset += RECORD_HEADER_BYTES + record.payload.length
+      records++
+      if (records === 1) snapshotLength = offset
+    }
+    if (records === 0) throw corruption(name, offset, 'the snapshot is damaged')
+    applied = undefined
+    return { state: builder.build(), records, length: offset, snapshotLength }
   } catch (error) {
-    if (error instanceof VersionError) throw corruption(name, offset, error.message)
+    if (error instanceof VersionError) throw corruption(name, applied, error.message)
     throw error
   }
 }
 
 function readRecord(
-  file: File,
-  size: number,
+  begun: BegunFile,
   identity: bigint,
   offset: number,
 ): { kind: number; payload: Uint8Array } | undefined {
-  const start = new Uint8Array(RECORD_HEADER_BYTES)
-  const count = readFully(file, start, offset)
-  const header = decodeRecordHeader(start.subarray(0, count), identity, offset)
+  const start = bytesAt(begun, offset, RECORD_HEADER_BYTES)
+  const header = decodeRecordHeader(start, identity, offset)
   const position = offset + RECORD_HEADER_BYTES
-  if (header === undefined || header.payloadBytes > size - position) return undefined
-  const payload = new Uint8Array(header.payloadBytes)
-  if (readFully(file, payload, position) < payload.length) return undefined
+  if (header === undefined || header.payloadBytes > begun.size - position) return undefined
+  const payload = bytesAt(begun, position, header.payloadBytes)
+  if (payload.length < header.payloadBytes) return undefined
   return isPayload(payload, header, identity, offset) ? { kind: header.kind, payload } : undefined
 }
 
@@ -309,8 +328,10 @@ function checkNothingFollows(
   identity: bigint,
   length: number,
 ): void {
-  const window = new Uint8Array(SCAN_BYTES)
   let position = length + RECORD_ALIGNMENT
+  // Nothing does, as a rule.
+  if (position + RECORD_HEADER_BYTES > size) return
+  const window = new Uint8Array(SCAN_BYTES)
   while (position + RECORD_HEADER_BYTES <= size) {
     const count = readFully(file, window, position)
     let at = 0

@@ -17,6 +17,12 @@ export interface StoreState {
   readonly syncedLog: SyncedLog | undefined
 }
 
+/** The state alone, of an object that has more. */
+export function stateOf(source: StoreState): StoreState {
+  const { version, nextFileNumber, lastSequence, logNumber, syncedLog } = source
+  return { version, nextFileNumber, lastSequence, logNumber, syncedLog }
+}
+
 /** The edit that gives `state` to an empty store. */
 export function snapshotOf(state: StoreState): VersionEdit {
   const { version, nextFileNumber, lastSequence, logNumber, syncedLog } = state

@@ -12,6 +12,7 @@ import { manifestFileName } from './file-names.ts'
 import {
   claimEpoch,
   fenced,
+  freeNumber,
   install,
   nextFree,
   type OpenManifest,
@@ -20,7 +21,6 @@ import {
   removeReplaced,
   syncMarker,
   takeBack,
-  takenNumbers,
   unknownOutcome,
   writeManifest,
 } from './manifest-files.ts'
@@ -34,11 +34,12 @@ import {
   changedMeanwhile,
   isSame,
   listMarkers,
+  listNames,
   type Marker,
   type Recovered,
   recoverManifest,
 } from './manifest-recovery.ts'
-import { applyEdit, type StoreState } from './manifest-state.ts'
+import { applyEdit, type StoreState, stateOf } from './manifest-state.ts'
 import { Version } from './version.ts'
 import { encodeVersionEdit, type SyncedLog, type VersionEdit } from './version-edit.ts'
 
@@ -115,8 +116,7 @@ export class Manifest {
     }
     const { storeId, hashSeed, maxLevels } = options
     const epoch = Math.max(options.epoch ?? 1, (left[0]?.epoch ?? 0) + 1)
-    const taken = takenNumbers(fs, directory, 1)
-    const number = nextFree(taken, 1)
+    const { taken, number } = freeNumber(listNames(fs, directory), 1)
     const state: StoreState = {
       version: Version.empty(maxLevels),
       nextFileNumber: number + 1 + RESERVE_NUMBERS,
@@ -144,14 +144,14 @@ export class Manifest {
     recovered: Recovered,
     options: TakeOverOptions = {},
   ): Manifest {
-    const epoch = claimEpoch(fs, directory, recovered)
-    const taken = takenNumbers(fs, directory, recovered.nextFileNumber)
-    const number = nextFree(taken, recovered.nextFileNumber)
+    const { epoch, names } = claimEpoch(fs, directory, recovered)
+    const { taken, number } = freeNumber(names, recovered.nextFileNumber)
     const { version, storeId, hashSeed } = recovered
     const levels = Math.max(options.maxLevels ?? version.levels.length, version.deepestLevel() + 1)
     if (options.isClosed === true && levels === version.levels.length) {
       const open = openManifest(fs, directory, recovered)
-      return new Manifest(fs, directory, taken, recovered, open, { epoch, nextNumber: number })
+      const claimed = { epoch, nextNumber: number }
+      return new Manifest(fs, directory, taken, stateOf(recovered), open, claimed)
     }
     const edit = { levels, nextFileNumber: number + 1 + RESERVE_NUMBERS }
     const state = applyEdit(recovered, edit)
