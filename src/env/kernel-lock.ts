@@ -36,8 +36,10 @@ const ATTEMPTS_MAX = 8
 /** Takes the lock. `'busy'`: another process has it. `undefined`: there is no such lock here. */
 export function takeKernelLock(directory: string): KernelLock | 'busy' | undefined {
   const deno = denoRuntime()
-  if (deno === undefined) return undefined
-  const path = join(directory, KERNEL_LOCK_NAME)
+  return deno === undefined ? undefined : takeWith(deno, join(directory, KERNEL_LOCK_NAME))
+}
+
+function takeWith(deno: DenoLike, path: string): KernelLock | 'busy' | undefined {
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     const file = openLockFile(deno, path)
     if (file === undefined) continue

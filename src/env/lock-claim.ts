@@ -47,7 +47,6 @@ const NAME = /^LOCK-([0-9a-f]{24})(\.sock|\.tmp)?$/
 /** Digits at the start of a token that say of which boot it is, and what stands there when that is not known. */
 const BOOT_DIGITS = 8
 const NO_BOOT = '0'.repeat(BOOT_DIGITS)
-const RANDOM_BYTES = 8
 
 /** The name of the file that Deno locks in the kernel. It has no content. */
 export const KERNEL_LOCK_NAME = 'LOCK'
@@ -76,7 +75,12 @@ export function parseLockFileName(name: string): LockFileName | undefined {
 
 /** A name that no other claim has, and that tells the boot of its owner even when the claim cannot be read [LOCK-26]. */
 export function newToken(bootId: string | undefined): string {
-  return bootDigits(bootId) + nodeCrypto.randomBytes(RANDOM_BYTES).toString('hex')
+  const [high = 0, low = 0] = nodeCrypto.randomFillSync(new Uint32Array(2))
+  return bootDigits(bootId) + hexDigits(high) + hexDigits(low)
+}
+
+function hexDigits(word: number): string {
+  return word.toString(16).padStart(8, '0')
 }
 
 /** Whether a token can only be of another boot than this one. */
