@@ -24,17 +24,15 @@ export type FileName =
 
 export const CLOSED_FILE_NAME = 'CLOSED'
 const LOCK_PREFIX = 'LOCK-'
+const MANIFEST_PREFIX = 'MANIFEST-'
+const MARKER_PREFIX = 'CURRENT-'
 
-const NUMBERED = /^(\d+)\.(log|val|sst|tmp)$/
-const MANIFEST = /^MANIFEST-(\d+)$/
-const MARKER = /^CURRENT-(\d+)-(\d+)$/
-
-const TYPES: Readonly<Record<string, NumberedType>> = {
-  log: 'log',
-  val: 'values',
-  sst: 'table',
-  tmp: 'temporary',
-}
+const TYPES: ReadonlyMap<string, NumberedType> = new Map([
+  ['log', 'log'],
+  ['val', 'values'],
+  ['sst', 'table'],
+  ['tmp', 'temporary'],
+])
 
 export function logFileName(number: number): string {
   return numberedFileName('log', number)
@@ -54,35 +52,31 @@ export function temporaryFileName(number: number): string {
 }
 
 export function manifestFileName(number: number): string {
-  return `MANIFEST-${digits(number)}`
+  return MANIFEST_PREFIX + digits(number)
 }
 
 export function markerFileName(epoch: number, manifest: number): string {
-  return `CURRENT-${digits(epoch)}-${digits(manifest)}`
+  return `${MARKER_PREFIX}${digits(epoch)}-${digits(manifest)}`
 }
 
 /** What a base name means, or `undefined` when it is not a name of the store's. */
 export function parseFileName(name: string): FileName | undefined {
-  // Most files are tables: they are asked about first.
-  const numbered = NUMBERED.exec(name)
-  if (numbered) return withNumber(TYPES[numbered[2]!]!, numbered[1]!)
   if (name === CLOSED_FILE_NAME) return { type: 'closed' }
   if (name.startsWith(LOCK_PREFIX)) return { type: 'lock' }
-  const marker = MARKER.exec(name)
-  if (marker) {
-    const epoch = wholeNumber(marker[1]!)
-    const number = wholeNumber(marker[2]!)
-    return epoch === undefined || number === undefined
-      ? undefined
-      : { type: 'marker', epoch, number }
-  }
-  const manifest = MANIFEST.exec(name)
-  return manifest ? withNumber('manifest', manifest[1]!) : undefined
+  if (name.startsWith(MARKER_PREFIX)) return parseMarkerName(name.slice(MARKER_PREFIX.length))
+  const isManifest = name.startsWith(MANIFEST_PREFIX)
+  const dot = name.indexOf('.')
+  const type = isManifest ? 'manifest' : TYPES.get(name.slice(dot + 1))
+  const number = wholeNumber(isManifest ? name.slice(MANIFEST_PREFIX.length) : name.slice(0, dot))
+  return type === undefined || number === undefined ? undefined : { type, number }
 }
 
-function withNumber(type: NumberedType | 'manifest', text: string): FileName | undefined {
-  const number = wholeNumber(text)
-  return number === undefined ? undefined : { type, number }
+function parseMarkerName(numbers: string): FileName | undefined {
+  const dash = numbers.indexOf('-')
+  if (dash < 0) return undefined
+  const epoch = wholeNumber(numbers.slice(0, dash))
+  const number = wholeNumber(numbers.slice(dash + 1))
+  return epoch === undefined || number === undefined ? undefined : { type: 'marker', epoch, number }
 }
 
 function numberedFileName(type: NumberedType, number: number): string {

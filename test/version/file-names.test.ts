@@ -59,7 +59,14 @@ describe('version/file-names', () => {
       ],
       ...['9007199254740992.sst', '99999999999999999.log', '٠٠٠٠٠١.log', '../000001.log'],
       ...['MANIFEST-1', 'MANIFEST-0000001', 'MANIFEST-000000', 'manifest-000001'],
-      ...['CURRENT-000001', 'CURRENT-000001-', 'CURRENT-000001-000000', 'CURRENT-1-000001'],
+      ...[
+        'CURRENT-000001',
+        'CURRENT-1000000',
+        'log',
+        'CURRENT-000001-',
+        'CURRENT-000001-000000',
+        'CURRENT-1-000001',
+      ],
       ...['CURRENT-000001-000001-000001', 'CLOSED.tmp', 'closed'],
     ]
     for (const name of names) expect(parseFileName(name), JSON.stringify(name)).to.equal(undefined)
