@@ -10,6 +10,7 @@
 import * as nodeCrypto from 'node:crypto'
 import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from 'node:fs'
 import type { LockHolder } from '../errors.ts'
+import { encodeUtf8 } from '../util/bytes.ts'
 import { IDENTITY_TEXT_MAX } from './process-identity.ts'
 
 export interface LockClaim {
@@ -96,7 +97,7 @@ function bootDigits(bootId: string | undefined): string {
 
 export function encodeClaim(claim: LockClaim): Uint8Array {
   const line = JSON.stringify({ format: FORMAT, ...claim })
-  return new TextEncoder().encode(`${line}\n${checksum(line)}\n`)
+  return encodeUtf8(`${line}\n${checksum(line)}\n`)
 }
 
 /** The claim, or `undefined` when the bytes are not exactly those of a claim with this token. */

@@ -45,9 +45,11 @@ export function register(place: DirectoryIdentity): Registration {
 
 /** The holder in this process, if there is one. */
 export function registeredHolder(place: DirectoryIdentity): LockHolder | undefined {
-  return keysOf(place)
-    .map((key) => registry().get(key))
-    .find((holder) => holder !== undefined)
+  for (const key of keysOf(place)) {
+    const holder = registry().get(key)
+    if (holder !== undefined) return holder
+  }
+  return undefined
 }
 
 function keysOf({ path, device, inode }: DirectoryIdentity): string[] {

@@ -4,7 +4,15 @@
  * Every fact is optional. Deno with read and write permission only refuses `/proc`, the host name and `statfs`;
  * macOS and Windows have no boot id and no `/proc`.
  */
-import { readFileSync, readlinkSync, realpathSync, statfsSync, statSync } from 'node:fs'
+import {
+  type BigIntStats,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  type Stats,
+  statfsSync,
+  statSync,
+} from 'node:fs'
 import { hostname } from 'node:os'
 import { errorCode } from './file-io.ts'
 
@@ -99,9 +107,9 @@ export function processIdentity(): ProcessIdentity {
 /** The facts about an existing directory. Throws what resolving its path throws. */
 export function directoryIdentity(directory: string): DirectoryIdentity {
   const path = realpathSync.native(directory)
-  const status = statSync(path, { bigint: true })
+  const status = exactStatus(path)
   const fileSystemType = attempt(() => statfsSync(path).type >>> 0)
-  const hasInodes = status.ino > 0n && process.platform !== 'win32'
+  const hasInodes = status.ino > 0 && process.platform !== 'win32'
   const reach = reachOf(fileSystemType, path)
   return {
     path,
@@ -111,6 +119,13 @@ export function directoryIdentity(directory: string): DirectoryIdentity {
     reach,
     hasStableInodes: hasInodes && reach === 'local' && fileSystemType !== OVERLAY,
   }
+}
+
+/** Numbers of inodes need not fit in 53 bits, but mostly do. */
+function exactStatus(path: string): Stats | BigIntStats {
+  const status = statSync(path)
+  const isExact = Number.isSafeInteger(status.ino) && Number.isSafeInteger(status.dev)
+  return isExact ? status : statSync(path, { bigint: true })
 }
 
 /** Looks `pid` up among the processes of this namespace. Sends it nothing. */

@@ -5,6 +5,7 @@
  *   | SEDGELOG | version u32 | features u32 | store id ×16 | number u64 | previous u64 | first sequence u64 | base time i64 | epoch u64 | checksum u64 |
  */
 import { corruption, SedgeError } from '../errors.ts'
+import { equalBytes } from '../util/bytes.ts'
 import { checksumText, hash64 } from '../util/checksum.ts'
 
 /** Part of the file format. Do not change. */
@@ -97,7 +98,7 @@ export function checkSegmentPlace(
       actual: header.number,
     })
   }
-  if (!header.storeId.every((byte, i) => byte === storeId[i])) {
+  if (!equalBytes(header.storeId, storeId)) {
     throw corruption(file, 16, 'this segment belongs to another store', {
       expected: checksumText(hash64(storeId)),
       actual: checksumText(hash64(header.storeId)),
