@@ -20,6 +20,21 @@ export function readFully(file: File, target: Uint8Array, position: number): num
   return done
 }
 
+/** What `FileSystem.open` throws of a name that is not a regular file's. */
+const NOT_REGULAR: readonly string[] = ['EISDIR', 'ELOOP', 'EINVAL']
+
+/** Opens a file for reading. `'missing'` and `'irregular'`: there is none, and this is none. Throws what else the system says. */
+export function openPresent(fs: FileSystem, path: string): File | 'missing' | 'irregular' {
+  try {
+    return fs.open(path, 'read')
+  } catch (error) {
+    const code = errorCode(error) ?? ''
+    if (code === 'ENOENT') return 'missing'
+    if (NOT_REGULAR.includes(code)) return 'irregular'
+    throw error
+  }
+}
+
 /** Writes all of `source` at `position`. Throws `EIO` when the system accepts no more bytes without saying why. */
 export function writeFully(file: File, source: Uint8Array, position: number): void {
   let done = 0

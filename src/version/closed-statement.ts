@@ -5,9 +5,9 @@
  *     magic, store id (16), epoch, manifest, manifest length (8 each), segments u32, zero u32,
  *     (segment number, log length, value-file length: 8 each)*, checksum u64
  */
-import { ioError, readFully, statusOf, writeFully } from '../env/file-io.ts'
+import { ioError, openPresent, readFully, writeFully } from '../env/file-io.ts'
 import type { FileSystem } from '../env/file-system.ts'
-import { corruption } from '../errors.ts'
+import { corruption, type SedgeError } from '../errors.ts'
 import { concat, encodeUtf8, equalBytes } from '../util/bytes.ts'
 import { hash64 } from '../util/checksum.ts'
 import { ByteReader, ByteWriter, DecodeError } from '../util/coding.ts'
@@ -54,7 +54,7 @@ export function encodeClosed(statement: ClosedStatement): Uint8Array {
 export function decodeClosed(bytes: Uint8Array): ClosedStatement {
   const file = CLOSED_FILE_NAME
   if (bytes.length < FIXED_BYTES || !equalBytes(bytes.subarray(0, 8), MAGIC)) {
-    throw corruption(file, 0, 'this is not a closing statement')
+    throw notClosed()
   }
   checkSum(file, bytes, 'the closing statement')
   const reader = new ByteReader(bytes, MAGIC.length)
@@ -105,16 +105,14 @@ export function readClosed(
 }
 
 function readClosedBytes(fs: FileSystem, path: string): Uint8Array | undefined {
-  const status = statusOf(fs, path)
-  if (status === undefined) return undefined
-  const isPossible = status.size <= FIXED_BYTES + SEGMENT_BYTES * SEGMENTS_MAX
-  if (status.kind !== 'file' || !isPossible) {
-    throw corruption(CLOSED_FILE_NAME, 0, 'this is not a closing statement')
-  }
   try {
-    const file = fs.open(path, 'read')
+    const file = openPresent(fs, path)
+    if (file === 'missing') return undefined
+    if (file === 'irregular') throw notClosed()
     try {
-      const bytes = new Uint8Array(status.size)
+      const size = file.size()
+      if (size > FIXED_BYTES + SEGMENT_BYTES * SEGMENTS_MAX) throw notClosed()
+      const bytes = new Uint8Array(size)
       return bytes.subarray(0, readFully(file, bytes, 0))
     } finally {
       file.close()
@@ -122,6 +120,10 @@ function readClosedBytes(fs: FileSystem, path: string): Uint8Array | undefined {
   } catch (error) {
     throw ioError(error, 'cannot read', CLOSED_FILE_NAME)
   }
+}
+
+function notClosed(): SedgeError {
+  return corruption(CLOSED_FILE_NAME, 0, 'this is not a closing statement')
 }
 
 /** Writes the statement durably, by way of the temporary file of the manifest's number. Throws `IO` or `FULL`. */

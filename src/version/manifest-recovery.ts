@@ -4,7 +4,7 @@
  *
  *     list -> newest valid marker -> its manifest -> header, snapshot, edits -> state
  */
-import { ioError, readFully, statusOf } from '../env/file-io.ts'
+import { ioError, openPresent, readFully, statusOf } from '../env/file-io.ts'
 import type { File, FileSystem } from '../env/file-system.ts'
 import { corruption, SedgeError } from '../errors.ts'
 import { encodeUtf8, equalBytes } from '../util/bytes.ts'
@@ -357,12 +357,10 @@ function readStart(fs: FileSystem, directory: string, name: string, limit: numbe
 
 /** Opens a file that must be there for the time of `action`. */
 function reading<T>(fs: FileSystem, directory: string, name: string, action: (file: File) => T): T {
-  const path = `${directory}/${name}`
-  const status = statusOf(fs, path)
-  if (status === undefined) throw corruption(name, undefined, 'the file is missing')
-  if (status.kind !== 'file') throw corruption(name, undefined, 'this is not a regular file')
   try {
-    const file = fs.open(path, 'read')
+    const file = openPresent(fs, `${directory}/${name}`)
+    if (file === 'missing') throw corruption(name, undefined, 'the file is missing')
+    if (file === 'irregular') throw corruption(name, undefined, 'this is not a regular file')
     try {
       return action(file)
     } finally {

@@ -89,7 +89,8 @@ describe('version/closed-statement', () => {
     fs.remove('store/CLOSED')
     fs.makeDirectory('store/CLOSED')
     expect(codeOf(() => readClosed(fs, 'store', recovered))).to.equal('CORRUPTION')
-    const huge = { status: () => ({ size: 2 ** 45, kind: 'file' }) } as unknown as MemoryFileSystem
+    const file = { size: () => 2 ** 45, close: () => {} }
+    const huge = { open: () => file } as unknown as MemoryFileSystem
     expect(codeOf(() => readClosed(huge, 'store', recovered))).to.equal('CORRUPTION')
   })
 
