@@ -1,3 +1,4 @@
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { expect } from 'chai'
 import {
   baseName,
@@ -5,6 +6,7 @@ import {
   ioError,
   isNoSpace,
   isOutOfHandles,
+  openPresent,
   parentPath,
   readFile,
   readFully,
@@ -14,8 +16,10 @@ import {
 } from '../../src/env/file-io.ts'
 import type { File } from '../../src/env/file-system.ts'
 import { MemoryFileSystem } from '../../src/env/memory-file-system.ts'
+import { NodeFileSystem } from '../../src/env/node-file-system.ts'
 import { SedgeError } from '../../src/errors.ts'
 import { faultFileSystem } from '../support/fault-file-system.ts'
+import { tempDirectory } from '../support/temp.ts'
 
 /** A file that reads and writes at most `most` bytes a call. */
 function shortFile(file: File, most: number): File {
@@ -77,6 +81,29 @@ describe('env/file-io', () => {
     const failing = faultFileSystem(fs, () => 'EACCES')
     const look = (): unknown => statusOf(failing, '/some/file')
     expect(look).to.throw('cannot look at file: EACCES').with.property('code', 'IO')
+  })
+
+  it('tells what is missing and what is no file from other failures to open [ENV-2, ENV-6]', () => {
+    const directory = tempDirectory()
+    mkdirSync(`${directory}/directory`)
+    symlinkSync('nowhere', `${directory}/link`)
+    writeFileSync(`${directory}/file`, 'abc')
+    const machine = new NodeFileSystem()
+    expect(openPresent(machine, `${directory}/none`)).to.equal('missing')
+    expect(openPresent(machine, `${directory}/directory`)).to.equal('irregular')
+    expect(openPresent(machine, `${directory}/link`)).to.equal('irregular')
+    const file = openPresent(machine, `${directory}/file`) as File
+    expect(file.size()).to.equal(3)
+    file.close()
+    const fs = {
+      open: () => {
+        throw systemError('EACCES', 'no')
+      },
+    }
+    const refused = fs as unknown as MemoryFileSystem
+    expect(() => openPresent(refused, 'file'))
+      .to.throw()
+      .with.property('code', 'EACCES')
   })
 
   it('tells a full disk from other failures [ENV-6]', () => {

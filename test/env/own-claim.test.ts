@@ -53,6 +53,18 @@ describe('env/own-claim', () => {
     expect(claim.isIntact()).to.equal(false)
   })
 
+  it('knows its claim from one that has taken its place before the first look [LOCK-20]', async () => {
+    const directory = tempDirectory()
+    const claim = await claimIn(directory)
+    const path = `${directory}/${claimName(claim.token)}`
+    const content = readFileSync(path)
+    unlinkSync(path)
+    writeFileSync(path, 'x'.repeat(content.length))
+    expect(claim.isIntact()).to.equal(false)
+    writeFileSync(path, content)
+    expect(claim.isIntact()).to.equal(true)
+  })
+
   it('leaves nothing when the claim cannot be written [LOCK-19]', async () => {
     // The superuser may write everywhere but in the process table.
     const directory = process.getuid?.() === 0 ? '/proc/self' : tempDirectory()
