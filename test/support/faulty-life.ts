@@ -311,8 +311,11 @@ function isTolerated({ call, path, isOpen, isPreparing }: Hit, code: string): bo
   const isHarmless = code === 'short' || call === 'close' || call === 'remove'
   // Where there is no zstd, open looks at tables; one that it cannot read it leaves to the reads that touch it [OPT-11].
   const isLook = !isOpen && path.endsWith('.sst') && (call === 'read' || call === 'open read')
+  // A close that cannot read what the last one has stated states it anew [MAN-23].
+  const isReading = ['status', 'size', 'read', 'open read'].includes(call)
+  const isStated = isOpen && isReading && /\/(CURRENT-[^/]*|CLOSED)$/.test(path)
   // A sync does without the space that it cannot prepare [LOG-15].
-  return isOutside || isNext || isCrowded || isLook || isPreparing || isHarmless
+  return isOutside || isNext || isCrowded || isLook || isStated || isPreparing || isHarmless
 }
 
 /** The methods of a file system, without it. */
