@@ -3,7 +3,7 @@
  *
  *   kernel   assembly/ -> build/kernel.wasm, build/kernel.checked.wasm -> src/kernel/kernel-binary.ts
  *   worker   src/compaction/worker.ts and all it imports -> src/env/worker-source.ts
- *   code     src, test, bench, demo -> build/;  src -> dist/
+ *   code     src, test, bench, demo -> build/;  src -> dist/index.js and its types
  *
  * A step is left out when a hash of its inputs says that its outputs are up to date. Outputs are made
  * beside their place and moved there, so that a failed build leaves the last good one. Any failure ends the build.
@@ -136,9 +136,26 @@ async function makeCode() {
   const compiler = 'node_modules/typescript/bin/tsc'
   await run(compiler, ['-p', 'tsconfig.json', '--noEmitOnError', '--outDir', 'build.next'])
   await run(compiler, ['-p', 'tsconfig.build.json', '--noEmitOnError', '--outDir', 'dist.next'])
+  await makePackage('dist.next/index.js')
   for (const folder of COMPILED) replaceFolder(`build.next/${folder}`, `build/${folder}`)
   replaceFolder('dist.next', 'dist')
   rmSync(inRoot('build.next'), { recursive: true })
+}
+
+/** One file: a hundred modules took four times as long to import. What brings the worker along is its text. */
+async function makePackage(outfile) {
+  await bundle({
+    entryPoints: [inRoot('src/index.ts')],
+    absWorkingDir: inRoot('.'),
+    outfile: inRoot(outfile),
+    bundle: true,
+    packages: 'external',
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    legalComments: 'none',
+    logLevel: 'warning',
+  })
 }
 
 /** Puts `fresh` in the place of `folder`; when there is no `fresh`, the old one goes all the same. */
