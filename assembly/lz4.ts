@@ -17,16 +17,20 @@ import { copyBytes } from './bytes'
 /** Bytes of scratch that `lz4Compress` needs: for each hash the last position where it was seen. */
 export const LZ4_TABLE_BYTES: usize = 16384
 
-const HASH_BITS: u64 = 12
-const HASH_FACTOR: u64 = 0x9e3779b185ebca87
+const HASH_BITS: u32 = 12
+const HASH_FACTOR: u32 = 0x9e3779b1
 
 const MATCH_BYTES_MIN: usize = 4
 const OFFSET_MAX: usize = 65535
 const LAST_LITERALS: usize = 5
 /** Matches start at least this far from the end. */
 const LAST_MATCH: u32 = 12
-/** Every 2^6 positions without a match the search takes longer steps. */
-const SKIP_SHIFT: usize = 6
+/** Every 2^4 positions without a match the search takes longer steps. What they pass by at the start of a match is taken in backwards. */
+const SKIP_SHIFT: usize = 4
+/** A match of so many bytes is good enough not to look for one that begins a byte later. */
+const MATCH_BYTES_GOOD: usize = 16
+/** A sequence whose lengths fit its token, written with 16 bytes of literals, however many there are. */
+const SHORT_SEQUENCE: usize = 19
 
 /** Bytes between two stores that repeat a pattern of 0 to 15 bytes: its largest multiple up to 16. */
 const STEPS: usize = memory.data<u8>([
@@ -87,7 +91,7 @@ export function lz4Compress(
       }
       let end = endOfMatch(ip + MATCH_BYTES_MIN, match + MATCH_BYTES_MIN, matchLimit)
       // One that begins a byte later is taken where it reaches further by more than that byte.
-      while (ip < startLimit) {
+      while (end - ip < MATCH_BYTES_GOOD && ip < startLimit) {
         const next = ip + 1
         const nextWord = load<u64>(next)
         const nextEntry = table + (hashOf(nextWord) << 2)
@@ -104,8 +108,18 @@ export function lz4Compress(
         ip--
         match--
       }
-      op = putSequence(op, dstEnd, anchor, ip - anchor, ip - match, end - ip)
-      if (op == 0) return 0
+      const literals = ip - anchor
+      const excess = end - ip - MATCH_BYTES_MIN
+      const hasRoom = srcEnd - anchor >= 16 && dstEnd - op >= SHORT_SEQUENCE
+      if (literals < 15 && excess < 15 && hasRoom) {
+        store<u8>(op, (literals << 4) | excess)
+        v128.store(op + 1, v128.load(anchor))
+        store<u16>(op + 1 + literals, ip - match)
+        op += 3 + literals
+      } else {
+        op = putSequence(op, dstEnd, anchor, literals, ip - match, end - ip)
+        if (op == 0) return 0
+      }
       anchor = end
       ip = end
       attempts = 1 << SKIP_SHIFT
@@ -182,7 +196,7 @@ export function lz4Decompress(src: usize, srcBytes: u32, dst: usize, dstBytes: u
 @inline
 function hashOf(word: u64): usize {
   // Four bytes, all that a match must have: values of eight bytes, half of which repeat, have no longer ones.
-  return <usize>(((word << 32) * HASH_FACTOR) >> (64 - HASH_BITS))
+  return <usize>((<u32>word * HASH_FACTOR) >> (32 - HASH_BITS))
 }
 
 /** The end of a match that is known to hold up to `ip`; never beyond `limit`. */

@@ -35,14 +35,14 @@ const STABLE: readonly (readonly [
   hash: bigint,
 ])[] = [
   ['zeros', () => 0, 0xbe81e899a49fdac8n],
-  ['squares', (index) => (index * index) >> 7, 0xd146305b78a3a48n],
+  ['squares', (index) => (index * index) >> 7, 0x38126d4708b548f3n],
   ['sparse', (index) => (index % 7 === 0 ? (index * 31) % 253 : 7), 0xfd85c70d411afec5n],
   [
     'digits',
     (index) => 48 + (Math.floor((index >> 3) / 10 ** (7 - (index & 7))) % 10),
-    0x9ddfb16410d0bed4n,
+    0x442a4aa4bff98ea8n,
   ],
-  ['noise', (index) => Math.imul(index ^ (index >> 3), 0x9e3779b1) >>> 24, 0x61dd3eec439ec6e8n],
+  ['noise', (index) => Math.imul(index ^ (index >> 3), 0x9e3779b1) >>> 24, 0x9c2bb6a0e586441cn],
 ]
 
 /** Contents of a given size, from incompressible to constant. */
