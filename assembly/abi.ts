@@ -50,6 +50,8 @@ export const CODEC_ZSTD: u32 = 2
 export const BLOCK_DATA: u32 = 0
 export const BLOCK_INDEX: u32 = 1
 export const BLOCK_FILTER: u32 = 2
+/** A data block that a job reads once: it does not enter the cache. */
+export const BLOCK_STREAM: u32 = 3
 
 /** Ways of a lookup, to be added: it begins again; a small value is wanted behind the result words; every version is seen. */
 export const FIND_AGAIN: u32 = 1

@@ -7,7 +7,7 @@
  *
  * Call protocol: create ((add)+ finish)* free. Keys come in internal order.
  */
-import { commonPrefix, copyBytes, copyWords } from './bytes'
+import { copyBytes, copyWords } from './bytes'
 import { allocate, enlarge, free } from './memory'
 import { putVarint } from './varint'
 import {
@@ -82,11 +82,15 @@ export function blockBuilderFree(address: usize): void {
   free(address)
 }
 
-/** Adds an entry; false when memory is exhausted. May grow. */
+/**
+ * Adds an entry, whose key shares `common` bytes, and no more, with the one added before; of the first in a block that says nothing.
+ * False when memory is exhausted. May grow.
+ */
 export function blockBuilderAdd(
   b: BlockBuilder,
   key: usize,
   keyBytes: u32,
+  common: u32,
   kind: u32,
   sequence: u64,
   timestamp: i64,
@@ -96,7 +100,7 @@ export function blockBuilderAdd(
   const kept = enlarge(b.kept, b.count * KEPT, (b.count + 1) * KEPT)
   if (kept == 0) return false
   b.kept = kept
-  const common: u32 = b.count == 0 ? 0 : commonPrefix(b.lastKey, b.lastKeyBytes, key, keyBytes)
+  if (b.count == 0) common = 0
   const shared: u32 = b.shared + common <= SHARED_MAX ? common : 0
   const rest = keyBytes - shared
   const keys = enlarge(b.keys, b.keysBytes, b.keysBytes + rest)

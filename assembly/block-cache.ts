@@ -4,30 +4,24 @@
  * exceeded by what cursors stand on and by the path of one lookup. A frame is found through the slot of the index entry
  * that points to it, or, the first time, through a hash table.
  */
-import { Frame, TRAILER, groups, groupsBytes } from './frame'
-import { measure, measuredBytes, measuredCount, parse } from './block-parse'
+import { Frame, groups, groupsBytes } from './frame'
+import { measure, measuredBytes, measuredCount } from './block-header'
+import { openBlock, opened, openedBuffer, openedBytes } from './block-open'
+import { parse } from './block-parse'
 import { CARD_BYTES, cardCreate, cardFree, cardWasUsed } from './card'
 import { allocate, free } from './memory'
-import { lz4Decompress } from './lz4'
 import { shortcutBytes, shortcutFit, shortcutVoid } from './shortcut'
-import { xxh64 } from './xxh64'
 import {
   BLOCK_DATA,
   BLOCK_FILTER,
   BLOCK_INDEX,
-  CODEC_LZ4,
-  CODEC_NONE,
-  CODEC_ZSTD,
   CORRUPT,
   NO_MEMORY,
   OK,
-  UNKNOWN_FORMAT,
 } from './abi'
 
 /** The part of the budget that the shortcut may take. */
 const SHORTCUT_PART: u32 = 16
-/** Whatever its entries are, the frame of a content of no more bytes has less than 4 GiB. */
-const CONTENT_BYTES_MAX: u32 = 1 << 30
 
 let buckets: usize = 0
 let bucketMask: u32 = 0
@@ -265,7 +259,6 @@ export function unpin(f: usize): void {
 }
 
 let installed: usize = 0
-let temporary: usize = 0
 
 /** The frame that the last install made. */
 export function lastInstalled(): usize {
@@ -273,9 +266,8 @@ export function lastInstalled(): usize {
 }
 
 /**
- * Verifies the `stored` bytes of a block at `address`, decodes them into a frame and enters it in the cache.
- * `decoded` is nonzero when the content was decompressed by the caller (zstd): it is at that address, of the size that
- * the trailer names, and 8 bytes behind it are readable. An entry of an index gets `stride` slots. CORRUPT and UNKNOWN_FORMAT enter nothing. May grow.
+ * Verifies the `stored` bytes of a block at `address`, decodes them into a frame and enters it in the cache. `decoded` as in `openBlock`; 8
+ * bytes behind it are readable. An entry of an index gets `stride` slots. CORRUPT and UNKNOWN_FORMAT enter nothing. May grow.
  */
 export function blockInstall(
   table: usize,
@@ -288,34 +280,10 @@ export function blockInstall(
   decoded: usize,
 ): i32 {
   installed = 0
-  if (stored < TRAILER + 1) return CORRUPT
-  const payload = stored - TRAILER
-  const trailer = address + payload
-  if (load<u64>(trailer, 8) != xxh64(address, stored - 8, identity + offset)) return CORRUPT
-  const codec = load<u32>(trailer)
-  const bytes = load<u32>(trailer, 4)
-  if (bytes > CONTENT_BYTES_MAX) return CORRUPT
-  let content = address
-  if (codec == CODEC_NONE) {
-    if (bytes != payload) return CORRUPT
-  } else if (codec == CODEC_LZ4) {
-    if (<u64>bytes > <u64>payload * 256) return CORRUPT
-    temporary = allocate(bytes + 32)
-    if (temporary == 0) return NO_MEMORY
-    content = temporary
-    if (!lz4Decompress(address, payload, content, bytes)) return release(CORRUPT)
-  } else if (codec == CODEC_ZSTD) {
-    if (decoded == 0) return CORRUPT
-    content = decoded
-  } else {
-    return UNKNOWN_FORMAT
-  }
-  return release(enter(table, offset, kind, stride, content, bytes))
-}
-
-function release(status: i32): i32 {
+  let status = openBlock(identity, offset, address, stored, decoded, 0)
+  const temporary = openedBuffer
+  if (status == OK) status = enter(table, offset, kind, stride, opened, openedBytes)
   free(temporary)
-  temporary = 0
   return status
 }
 

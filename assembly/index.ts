@@ -14,7 +14,13 @@ import {
   tableBuilderStart,
 } from './table-builder'
 import { tableBuilderHeader } from './table-finish'
-import { filterChecks, filterFalsePositives, filterNegatives } from './table'
+import { tablesInputOpen } from './input-tables'
+import {
+  filterChecks,
+  filterFalsePositives,
+  filterNegatives,
+  tableInstall as install,
+} from './table'
 import { viewHashSeed } from './view'
 import { xxh64 } from './xxh64'
 
@@ -125,7 +131,21 @@ export function readCounters(): void {
   abi.setResult(4, filterFalsePositives)
 }
 
-export { tableCreate, tableSetTop, tableFree, tableInstall } from './table'
+export { tableCreate, tableSetTop, tableFree } from './table'
+
+/** Installs a block: in the cache, or in the input of a job that reads it once. OK, CORRUPT, UNKNOWN_FORMAT or NO_MEMORY. May grow. */
+export function tableInstall(
+  address: usize,
+  offset: f64,
+  kind: u32,
+  bytes: usize,
+  stored: u32,
+  decoded: usize,
+): i32 {
+  const at = <u64>offset
+  if (kind == abi.BLOCK_STREAM) return tablesInputOpen(address, at, bytes, stored, decoded)
+  return install(address, at, kind, bytes, stored, decoded)
+}
 
 export { viewSetSeed, viewBegin, viewMemtable, viewTable, viewEnd, viewFind } from './view'
 export { scanBegin, scanFill, scanEnd } from './scan'
@@ -134,7 +154,6 @@ export {
   jobLists,
   jobAddMemtable,
   jobAddTables,
-  jobStart,
   jobStep,
   jobValueAt,
   jobEnd,

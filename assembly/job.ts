@@ -4,11 +4,10 @@
  * Which entries survive: live snapshots cut the sequences into stripes; of each key the newest version of every stripe is kept. A
  * tombstone in the oldest stripe is dropped where nothing older can lie below.
  *
- * Call protocol: jobBegin (jobAddMemtable | jobAddTables)* jobStart (jobStep …)* jobEnd, where each answer of jobStep other than DONE asks for
+ * Call protocol: jobBegin (jobAddMemtable | jobAddTables)* (jobStep …)* jobEnd, where each answer of jobStep other than DONE asks for
  * something: install a block, drain the output, copy a value, compress a block, start the next table, or just to be called again.
  */
-import { compareBytes, copyBytes } from './bytes'
-import { allocate, free, reallocate } from './memory'
+import { allocate, free } from './memory'
 import {
   COMPRESS,
   DONE,
@@ -25,21 +24,11 @@ import {
   VALUE,
   setResult,
 } from './abi'
-import { cursorCreateLevel, cursorCreateRun, cursorSource } from './cursor'
-import { Cursor } from './cursor-state'
+import { CODE_END, Input, inputSource, sharedOf } from './input'
+import { runInputCreate } from './input-run'
+import { tablesInputCreate } from './input-tables'
 import { lookupEnd } from './block-cache'
 import { Memtable } from './memtable-state'
-import {
-  Merge,
-  mergeAdd,
-  mergeAdvance,
-  mergeCreate,
-  mergeCurrent,
-  mergeFree,
-  mergePrepare,
-  mergeToEnds,
-} from './merge'
-import { corrupt } from './table'
 import {
   TableBuilder,
   tableBuilderAdd,
@@ -49,10 +38,18 @@ import {
   tableBuilderFree,
 } from './table-builder'
 import { tableBuilderFinish } from './table-finish'
+import {
+  Tournament,
+  tournamentAdd,
+  tournamentAdvance,
+  tournamentCreate,
+  tournamentFree,
+  tournamentPrepare,
+} from './tournament'
 
 const OUTPUT_BYTES: u32 = 256 * 1024
 
-let merge: usize = 0
+let tournament: usize = 0
 let builder: usize = 0
 let snapshots: usize = 0
 let snapshotCount: u32 = 0
@@ -61,11 +58,11 @@ let tableBytes: u64 = 0
 let tablesLeft: u32 = 0
 let lists: usize = 0
 
-let lastKey: usize = 0
+/** Of the entry before the current one. */
 let lastKeyBytes: u32 = 0
-let hasKey: bool = false
 let lastStripe: u32 = 0
-let lastSequence: u64 = 0
+/** Bytes that the current key shares with the one that was kept last. */
+let shared: u32 = 0
 /** The current entry: decided on, and what was decided. */
 let decided: bool = false
 let keeping: bool = false
@@ -92,9 +89,9 @@ export function jobBegin(
 ): i32 {
   jobEnd()
   snapshots = allocate((count + 1) << 3)
-  merge = mergeCreate(0)
+  tournament = tournamentCreate()
   builder = tableBuilderCreate()
-  if (snapshots == 0 || merge == 0 || builder == 0) return NO_MEMORY
+  if (snapshots == 0 || tournament == 0 || builder == 0) return NO_MEMORY
   for (let i: u32 = 0; i < count; i++) {
     store<u64>(snapshots + ((<usize>i) << 3), <u64>load<f64>(list + ((<usize>i) << 3)))
   }
@@ -106,18 +103,16 @@ export function jobBegin(
 }
 
 export function jobEnd(): void {
-  if (merge != 0) mergeFree(merge)
+  if (tournament != 0) tournamentFree(tournament)
   if (builder != 0) tableBuilderFree(builder)
   free(snapshots)
   free(lists)
-  free(lastKey)
-  merge = 0
+  tournament = 0
   builder = 0
   snapshots = 0
   lists = 0
-  lastKey = 0
   lastKeyBytes = 0
-  hasKey = false
+  shared = 0
   decided = false
   consumed = false
   closing = false
@@ -138,8 +133,8 @@ export function jobAddMemtable(address: usize): i32 {
   const t = changetype<Memtable>(address)
   for (let r: u32 = 0; r < t.runCount; r++) {
     const run = t.runs + ((<usize>r) << 3)
-    const cursor = cursorCreateRun(address, load<u32>(run), load<u32>(run, 4))
-    const status = mergeAdd(changetype<Merge>(merge), cursor)
+    const input = runInputCreate(address, load<u32>(run), load<u32>(run, 4))
+    const status = tournamentAdd(changetype<Tournament>(tournament), input)
     if (status != OK) return status
   }
   return OK
@@ -147,11 +142,7 @@ export function jobAddMemtable(address: usize): i32 {
 
 /** `count` disjoint tables in key order, whose addresses (u32) are at `list`, which must stay in place until `jobEnd`. */
 export function jobAddTables(list: usize, count: u32): i32 {
-  return mergeAdd(changetype<Merge>(merge), cursorCreateLevel(list, count))
-}
-
-export function jobStart(): void {
-  mergeToEnds(changetype<Merge>(merge))
+  return tournamentAdd(changetype<Tournament>(tournament), tablesInputCreate(list, count))
 }
 
 /** Notes that the builder has begun another table. */
@@ -176,37 +167,28 @@ function stripeOf(sequence: u64): u32 {
 }
 
 /**
- * Decides on the current entry. OK, NO_MEMORY, or CORRUPT for entries that are not in order. An entry that two inputs share counts once:
- * a repair may read a table together with what it was made from.
+ * Decides on the current entry, which its code tells from the one before. One that two inputs share counts once: a repair may read a
+ * table together with what it was made from.
  */
-function decide(c: Cursor): i32 {
-  const order = hasKey ? compareBytes(c.key, c.keyBytes, lastKey, lastKeyBytes) : 1
-  if (order < 0 || (order == 0 && c.sequence > lastSequence)) return corrupt(c.source, 0)
-  fresh = order != 0
-  lastSequence = c.sequence
-  const stripe = stripeOf(c.sequence)
-  if (fresh) {
-    const room = reallocate(lastKey, 0, c.keyBytes)
-    if (room == 0) return NO_MEMORY
-    lastKey = room
-    copyBytes(lastKey, c.key, c.keyBytes)
-    lastKeyBytes = c.keyBytes
-    hasKey = true
-  }
+function decide(entry: Input, code: u64): void {
+  const common = sharedOf(code)
+  fresh = common != entry.keyBytes || common != lastKeyBytes
+  lastKeyBytes = entry.keyBytes
+  shared = min(shared, common)
+  const stripe = snapshotCount == 0 ? 0 : stripeOf(entry.sequence)
   keeping = fresh || stripe != lastStripe
   lastStripe = stripe
-  if (keeping && bottommost && stripe == 0 && c.kind == KIND_DELETE) keeping = false
+  if (keeping && bottommost && stripe == 0 && entry.kind == KIND_DELETE) keeping = false
   if (!keeping) dropped += 1
   decided = true
-  return OK
 }
 
 /** Adds the entry that is kept. OK, COMPRESS, VALUE or NO_MEMORY. */
-function keep(b: TableBuilder, c: Cursor): i32 {
+function keep(b: TableBuilder, c: Input): i32 {
   let value = c.value
   if (c.kind == KIND_CHUNKS) {
     if (valueOffset == 0) {
-      setResult(RESULT_TABLE, <f64>cursorSource(c))
+      setResult(RESULT_TABLE, <f64>inputSource(c))
       setResult(RESULT_BYTES, <f64>load<u64>(c.value))
       setResult(RESULT_OFFSET, <f64>load<u64>(c.value, 8))
       return VALUE
@@ -216,10 +198,13 @@ function keep(b: TableBuilder, c: Cursor): i32 {
     value = reference
   }
   if (!fresh) shadowed++
+  const common = shared
+  shared = u32.MAX_VALUE
   return tableBuilderAdd(
     b,
     c.key,
     c.keyBytes,
+    common,
     c.kind,
     c.sequence,
     c.timestamp,
@@ -250,7 +235,7 @@ function wantsTable(b: TableBuilder): bool {
 
 /** Goes on for at most `entries` entries. May grow. */
 export function jobStep(entries: u32): i32 {
-  const m = changetype<Merge>(merge)
+  const t = changetype<Tournament>(tournament)
   const b = changetype<TableBuilder>(builder)
   lookupEnd()
   if (closing) return closeTable(b)
@@ -259,20 +244,16 @@ export function jobStep(entries: u32): i32 {
       consumed = false
       decided = false
       valueOffset = 0
-      const moved = mergeAdvance(m)
+      const moved = tournamentAdvance(t)
       if (moved != OK) return moved
       if (b.outputBytes >= OUTPUT_BYTES) return OUTPUT
     } else {
-      const ready = mergePrepare(m)
+      const ready = tournamentPrepare(t)
       if (ready != OK) return ready
     }
-    const current = mergeCurrent(m)
-    if (current == 0) return isOpen && b.entries > 0 ? closeTable(b) : DONE
-    const c = changetype<Cursor>(current)
-    if (!decided) {
-      const status = decide(c)
-      if (status != OK) return status
-    }
+    if (t.code == CODE_END) return isOpen && b.entries > 0 ? closeTable(b) : DONE
+    const c = changetype<Input>(t.winner)
+    if (!decided) decide(c, t.code)
     if (keeping) {
       if (wantsTable(b)) return closeTable(b)
       const status = keep(b, c)

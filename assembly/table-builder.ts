@@ -7,7 +7,7 @@
  * `tableBuilderHeader`. Call protocol: create (start (add* closeBlock?)* finish drain header)* free. `add` and `finish` return OUTPUT when
  * there is enough to drain, COMPRESS when a block waits for a codec that lives outside.
  */
-import { commonPrefix, compareBytes, copyBytes } from './bytes'
+import { commonPrefix, copyBytes } from './bytes'
 import { allocate, enlarge, free, reallocate } from './memory'
 import { LZ4_TABLE_BYTES, lz4Compress } from './lz4'
 import { XXH64_STATE_BYTES, xxh64, xxh64Reset, xxh64Update } from './xxh64'
@@ -194,12 +194,14 @@ export function keepKey(key: usize, from: usize, bytes: u32): usize {
 }
 
 /**
- * Adds an entry. Keys come in internal order; `newKey` says that the key differs from the one before. OK, COMPRESS or NO_MEMORY.
+ * Adds an entry. Keys come in internal order; `common` bytes are shared with the one before in the table, from which the key differs if
+ * `newKey`. OK, COMPRESS or NO_MEMORY.
  */
 export function tableBuilderAdd(
   b: TableBuilder,
   key: usize,
   keyBytes: u32,
+  common: u32,
   kind: u32,
   sequence: u64,
   timestamp: i64,
@@ -207,9 +209,9 @@ export function tableBuilderAdd(
   valueBytes: u32,
   newKey: bool,
 ): i32 {
-  if (b.pendingBytes != 0 && !indexPending(b, key, keyBytes, false)) return NO_MEMORY
+  if (b.pendingBytes != 0 && !indexPending(b, key, keyBytes, common)) return NO_MEMORY
   const data = changetype<BlockBuilder>(b.data)
-  if (!blockBuilderAdd(data, key, keyBytes, kind, sequence, timestamp, value, valueBytes)) {
+  if (!blockBuilderAdd(data, key, keyBytes, common, kind, sequence, timestamp, value, valueBytes)) {
     return NO_MEMORY
   }
   if (b.entries == 0) {
@@ -305,22 +307,27 @@ function seal(b: TableBuilder, stored: u32, codec: u32, bytes: u32): void {
   b.outputBytes += stored + TRAILER
 }
 
-/** Enters the block written last in the index, under a key that separates it from `next`. */
-export function indexPending(b: TableBuilder, next: usize, nextBytes: u32, final: bool): bool {
-  let key = b.pendingKey
-  let keyBytes = b.pendingKeyBytes
-  if (!final) {
-    const shared = commonPrefix(key, keyBytes, next, nextBytes)
-    if (shared + 1 < nextBytes && compareBytes(key, keyBytes, next, nextBytes) < 0) {
-      key = next
-      keyBytes = shared + 1
-    }
+/** Enters the block written last in the index, under a key that separates it from `next`, with which its last key shares `common` bytes. */
+function indexPending(b: TableBuilder, next: usize, nextBytes: u32, common: u32): bool {
+  const isShorter = common + 1 < nextBytes
+  if (!addPending(b, isShorter ? next : b.pendingKey, isShorter ? common + 1 : b.pendingKeyBytes)) {
+    return false
   }
+  const index = changetype<BlockBuilder>(b.index)
+  const weight = index.weight + index.shared + index.count * INDEX_ENTRY_WEIGHT
+  return weight < INDEX_WEIGHT || closePartition(b)
+}
+
+/** Enters the last block of the table. */
+export function indexLast(b: TableBuilder): bool {
+  return addPending(b, b.pendingKey, b.pendingKeyBytes) && closePartition(b)
+}
+
+function addPending(b: TableBuilder, key: usize, keyBytes: u32): bool {
   const index = changetype<BlockBuilder>(b.index)
   if (!addHandle(index, key, keyBytes, b.pendingOffset, b.pendingBytes, 0, 0)) return false
   b.pendingBytes = 0
-  const weight = index.weight + index.shared + index.count * INDEX_ENTRY_WEIGHT
-  return weight < INDEX_WEIGHT && !final ? true : closePartition(b)
+  return true
 }
 
 /** Adds the entry of a block to an index; `value` is what else it says. */
@@ -333,7 +340,13 @@ export function addHandle(
   value: usize,
   valueBytes: u32,
 ): bool {
-  return blockBuilderAdd(index, key, keyBytes, KIND_INDEX, offset, bytes, value, valueBytes)
+  const common = commonPrefix(
+    blockBuilderLastKey(index),
+    blockBuilderLastKeyBytes(index),
+    key,
+    keyBytes,
+  )
+  return blockBuilderAdd(index, key, keyBytes, common, KIND_INDEX, offset, bytes, value, valueBytes)
 }
 
 /** Puts a finished index partition and its filter aside until the data section ends. */

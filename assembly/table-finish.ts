@@ -9,7 +9,7 @@ import {
   TableBuilder,
   addHandle,
   finishContent,
-  indexPending,
+  indexLast,
   keepKey,
   putBlock,
   reserveOutput,
@@ -21,7 +21,7 @@ export function tableBuilderFinish(b: TableBuilder): i32 {
   b.lastKey = keepKey(b.lastKey, b.pendingKey, b.pendingKeyBytes)
   if (b.lastKey == 0) return NO_MEMORY
   b.lastKeyBytes = b.pendingKeyBytes
-  if (!indexPending(b, 0, 0, true)) return NO_MEMORY
+  if (!indexLast(b)) return NO_MEMORY
   b.dataEnd = tableBuilderEnd(b)
   b.filterOffset = b.dataEnd
   // Handles of the filters, kept where the sizes were.

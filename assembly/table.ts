@@ -132,14 +132,13 @@ export function tableFree(address: usize): void {
 /** Installs a block of a table; the top index stays pinned. `decoded` as in `blockInstall`. May grow. */
 export function tableInstall(
   address: usize,
-  offset: f64,
+  at: u64,
   kind: u32,
   bytes: usize,
   stored: u32,
   decoded: usize,
 ): i32 {
   const t = changetype<Table>(address)
-  const at = <u64>offset
   // Asked for twice, by two callers that missed it at the same time.
   if (blockCacheHas(address, at)) return OK
   const stride: u32 = at == t.topOffset ? 2 : 1
@@ -220,11 +219,14 @@ function handleUnknown(table: usize, index: Frame, i: u32, at: u32, kind: u32): 
     fillSlot(slotOf(index, i, at), found)
     return OK
   }
-  const t = changetype<Table>(table)
-  if (offset < 72 || offset > t.limit || <u64>bytes > t.limit - offset) {
-    return corrupt(table, index.offset)
-  }
+  if (!isInside(table, offset, bytes)) return corrupt(table, index.offset)
   return need(table, offset, bytes, kind)
+}
+
+/** Whether a table can have a block there. */
+export function isInside(table: usize, offset: u64, bytes: u32): bool {
+  const limit = changetype<Table>(table).limit
+  return offset >= 72 && offset <= limit && <u64>bytes <= limit - offset
 }
 
 /** True if entry `i` of a top index has a filter. */

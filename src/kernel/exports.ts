@@ -112,7 +112,6 @@ export interface KernelExports {
   jobLists(bytes: number): number
   jobAddMemtable(memtable: Address): number
   jobAddTables(list: number, count: number): number
-  jobStart(): void
   jobStep(entries: number): number
   jobValueAt(offset: number): void
   jobEnd(): void

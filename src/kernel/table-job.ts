@@ -88,7 +88,6 @@ export class TableJob {
       this.#kernel.must(this.#kernel.exports.jobAddTables(offset, count))
       offset += count * 4
     }
-    this.#kernel.exports.jobStart()
   }
 
   /** Begins the table that the next steps build. */

@@ -55,8 +55,8 @@ export interface TableFilesOptions {
   readonly readAheads?: number
 }
 
-/** The kind of a data block, as the kernel asks for it. */
-const BLOCK_DATA = 0
+/** The kind of a data block that a job reads once, as the kernel asks for it. */
+const BLOCK_STREAM = 3
 
 /** A scan over several levels reads from so many files in turn. */
 const FILES_LEAST = 4
@@ -151,8 +151,8 @@ export class TableFiles implements BlockSource {
     }
     let at = this.#kernel.staging(bytes)
     const block = this.#kernel.memory.view(at, bytes)
-    const isData = need.kind === BLOCK_DATA
-    this.#readInto(table, this.#file(table), block, offset, isData ? this.#ahead : undefined)
+    const ahead = need.kind === BLOCK_STREAM ? this.#ahead : undefined
+    this.#readInto(table, this.#file(table), block, offset, ahead)
     let decoded = 0
     const content = this.#unzstd(table, block, offset)
     if (content !== undefined) {
@@ -175,7 +175,7 @@ export class TableFiles implements BlockSource {
   }
 
   damaged(address: Address, offset: number): never {
-    throw corruption(this.#at(address).name, offset, 'an index entry points outside the table')
+    throw corruption(this.#at(address).name, offset, 'what the table holds contradicts itself')
   }
 
   /** Reads a value in chunks into `target`. */

@@ -1,19 +1,23 @@
-/** Contents that break one rule of TBL-5 each: the kernel refuses them, and what decodes them without it agrees. */
+/**
+ * Contents that break one rule of TBL-5 each: the kernel refuses them, whether it keeps them or a job reads them once, and what decodes
+ * them without it agrees.
+ */
 import { expect } from 'chai'
 import { decodeEntries, openBlock } from '../../src/table/block-decoder.ts'
 import { addSeed, hash64, loadChecksums } from '../../src/util/checksum.ts'
 import { encodeBlock, openBlock as openReference, sealBlock } from '../reference/block.ts'
 import { type Entry, INDEX, PUT } from '../reference/entry.ts'
 import { join, littleEndian } from '../reference/little-endian.ts'
-import { tableIdentity } from '../reference/table.ts'
+import { decodeTable, tableIdentity } from '../reference/table.ts'
 import { encodeVarint } from '../reference/varint.ts'
 import { bytesOf } from '../support/entries.ts'
-import { createKernel } from '../support/kernel.ts'
+import { createKernel, HASH_SEED } from '../support/kernel.ts'
 import { type MemoryTable, MemoryTables, STORE_ID } from '../support/memory-tables.ts'
 
 const DATA = 0
 const INDEX_BLOCK = 1
 const FILTER = 2
+const STREAM = 3
 const FAR = 2 ** 53
 
 const VALUE = bytesOf('v')
@@ -115,6 +119,33 @@ describe('kernel: contents of blocks', () => {
     return table.handle.install(offset, kind, at, sealed.length, 0)
   }
 
+  /** The entries that a job makes of a table whose only data block holds this. */
+  function merged(content: Uint8Array): Entry[] {
+    const store = new MemoryTables(kernel)
+    const [input] = store.build([ENTRY]) as [MemoryTable]
+    const { provideBlock } = store
+    store.provideBlock = (need) => {
+      if (need.kind !== STREAM) return provideBlock.call(store, need)
+      const { handle } = input
+      const sealed = sealBlock(content, tableIdentity(STORE_ID, handle.number), need.offset)
+      const at = kernel.staging(sealed.length)
+      kernel.memory.bytes.set(sealed, at)
+      const outcome = handle.install(need.offset, need.kind, at, sealed.length, 0)
+      if (outcome !== 'installed') throw new Error(outcome)
+    }
+    store.damaged = () => {
+      throw new Error('corrupt')
+    }
+    try {
+      const [made] = store.run({ lists: [[input]], options: { snapshots: [4, 5, 6] } }).tables
+      const options = { storeId: STORE_ID, hashSeed: HASH_SEED, bitsPerKey: 10 }
+      const { number } = made!.handle
+      return decodeTable(made!.file, { ...options, number }).entries
+    } finally {
+      store.free(input)
+    }
+  }
+
   it('are taken when nothing is wrong with them [TBL-5, TBL-7]', () => {
     expect(crafted({})).to.deep.equal(GOOD)
     expect(install(GOOD)).to.equal('installed')
@@ -122,12 +153,33 @@ describe('kernel: contents of blocks', () => {
     expect(install(encodeBlock([HANDLE]), INDEX_BLOCK)).to.equal('installed')
     expect(install(manyHandles(1024, 0), INDEX_BLOCK)).to.equal('installed')
     expect(install(manyHandles(1025, 12), INDEX_BLOCK)).to.equal('installed')
+    expect(merged(GOOD)).to.deep.equal([ENTRY])
+    expect(merged(crafted(sharing(65_536n)))).to.have.lengthOf(2)
     expect(openReference(sealBlock(GOOD, identity, 999), identity, 999)).to.deep.equal(GOOD)
+  })
+
+  it('are taken by a job where keys share more than their rows say [TBL-5, KRN-20]', () => {
+    for (const [first, second] of [
+      ['ab', 'ac'],
+      ['same for long, a', 'same for long, b'],
+      ['same for long', 'same for long'],
+      ['same', 'same!'],
+    ] as const) {
+      const [keyA, keyB] = [bytesOf(first), bytesOf(second)]
+      const suffixes = { suffixBase: BigInt(keyA.length), widths: [0, 0, 1, 0, 1, 0] }
+      // The second suffix may be a byte longer, and its sequence is one less.
+      const rows = [0b10 | (Number(keyB.length > keyA.length) << 2)]
+      const content = crafted({ ...TWO, ...suffixes, keys: join(keyA, keyB), rows })
+      const wanted = [put(keyA, 6, VALUE), put(keyB, 5, VALUE)]
+      expect(merged(content)).to.deep.equal(wanted)
+      expect(install(content)).to.equal('installed')
+    }
   })
 
   for (const [name, content] of BAD) {
     it(`are refused with ${name} [TBL-5, TBL-10, KRN-13]`, () => {
       expect(install(content)).to.equal('corrupt')
+      expect(() => merged(content)).to.throw('corrupt')
       expect(() => decodeEntries(content))
         .to.throw()
         .with.property('name', 'DecodeError')
@@ -156,6 +208,7 @@ describe('kernel: contents of blocks', () => {
   it('of kinds and codecs to come are told from damage [LOG-5, TBL-10]', () => {
     for (const reserved of [4n, 5n, 6n]) {
       expect(install(crafted({ kindBase: reserved }))).to.equal('unknown-format')
+      expect(() => merged(crafted({ kindBase: reserved }))).to.throw('unknown-format')
     }
     expect(install(GOOD, DATA, 3)).to.equal('unknown-format')
   })

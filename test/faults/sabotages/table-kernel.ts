@@ -9,7 +9,7 @@ export const KERNEL_SABOTAGES: readonly Sabotage[] = [
     complaint: /is told as FORMAT|is wrong/,
     edits: [
       {
-        file: 'assembly/block-cache.ts',
+        file: 'assembly/block-open.ts',
         text: 'load<u64>(trailer, 8) != xxh64(address, stored - 8, identity + offset)',
         by: 'false',
       },
