@@ -28,6 +28,8 @@ export const MORE: i32 = 10
 export const COMPRESS: i32 = 11
 /** Bytes that carry an entry kind or version from the future. */
 export const UNKNOWN_FORMAT: i32 = 12
+/** A job needs a run of data blocks: read them to the address in the result words. */
+export const NEED_RUN: i32 = 13
 
 /** Entry kinds. Part of the file formats. Do not change. 0 is always invalid. */
 export const KIND_PUT: u32 = 1

@@ -14,7 +14,7 @@ import {
   tableBuilderStart,
 } from './table-builder'
 import { tableBuilderHeader } from './table-finish'
-import { tablesInputOpen } from './input-tables'
+import { tablesInputOpen, tablesInputRun } from './input-tables'
 import {
   filterChecks,
   filterFalsePositives,
@@ -158,6 +158,11 @@ export {
   jobValueAt,
   jobEnd,
 } from './job'
+
+/** Answers NEED_RUN: the run has been read to its address. */
+export function jobRun(): void {
+  tablesInputRun()
+}
 
 /** Starts the table that the next steps build. */
 export function jobTable(

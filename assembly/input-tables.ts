@@ -1,17 +1,35 @@
 /**
- * A list of disjoint tables in key order as an input of a job, read from front to back: top index, index partition, data block. Index
- * blocks are in the cache while it stands on them; a data block is read once, and goes to the stream of the input that asked for it.
+ * A list of disjoint tables in key order as an input of a job, read from front to back: top index, index partition, data blocks. Index
+ * blocks are in the cache while it stands on them; data blocks come in runs, as many as lie one behind the other in the *window*, and are
+ * opened one after the other. Blocks of zstd come one by one: they have to be decompressed outside.
  *
- * Call protocol: create next* free, where `next` is called again after what it said was missing was installed.
+ * Call protocol: create next* free, where `next` is called again after what it said was missing is there.
  */
-import { allocate, free } from './memory'
-import { BLOCK_INDEX, BLOCK_STREAM, CORRUPT, OK } from './abi'
+import { allocate, free, reallocate } from './memory'
+import {
+  BLOCK_INDEX,
+  BLOCK_STREAM,
+  CODEC_ZSTD,
+  CORRUPT,
+  NEED_RUN,
+  NO_MEMORY,
+  OK,
+  RESULT_ADDRESS,
+  RESULT_BYTES,
+  RESULT_OFFSET,
+  RESULT_TABLE,
+  UNKNOWN_FORMAT,
+  setResult,
+} from './abi'
 import { pin, unpin } from './block-cache'
 import { entryValue, readEntry } from './block'
 import { BlockStream, streamFirst, streamFree, streamNext, streamOpen } from './block-stream'
 import { Frame } from './frame'
 import { CODE_END, INPUT_TABLES } from './input'
 import { Table, corrupt, found, handle, isInside, need, tableTop } from './table'
+
+/** A read of so many blocks costs little more than one of a block. */
+const WINDOW_BYTES: u32 = 64 * 1024
 
 @unmanaged
 export class TablesInput extends BlockStream {
@@ -24,11 +42,16 @@ export class TablesInput extends BlockStream {
   block: u32
   /** The partition, pinned. */
   frame: usize
-  /** Where the block was that the entries are from. */
+  /** Where the block begins that was opened last, or is asked for. */
   offset: u64
+  /** Bytes of a run of the table, from `windowOffset` on; what was asked for is `windowWanted`. */
+  window: usize
+  windowOffset: u64
+  windowBytes: u32
+  windowWanted: u32
 }
 
-/** The input that waits for a block; 0 when none does. */
+/** The input that waits for a block or a run; 0 when none does. */
 let waiting: usize = 0
 
 /** An input of `count` tables whose addresses (u32) lie at `tables`; 0 when memory is exhausted. */
@@ -48,6 +71,7 @@ export function tablesInputFree(address: usize): void {
   if (waiting == address) waiting = 0
   unpin(t.frame)
   streamFree(t)
+  free(t.window)
   free(address)
 }
 
@@ -58,11 +82,12 @@ export function tablesInputNext(t: TablesInput): i32 {
   return t.left == 0 ? nextBlock(t) : checked(t, streamNext(t))
 }
 
-/** What a stream cannot go on with is damage in its block, unless it is memory that is missing. */
+/** What a stream cannot go on with is the fault of its block, unless it is memory that is missing. */
 // @ts-ignore: decorator
 @inline
 function checked(t: TablesInput, status: i32): i32 {
-  return status == CORRUPT ? corrupt(t.source, t.offset) : status
+  if (status == CORRUPT || status == UNKNOWN_FORMAT) corrupt(t.source, t.offset)
+  return status
 }
 
 function nextBlock(t: TablesInput): i32 {
@@ -75,6 +100,7 @@ function nextBlock(t: TablesInput): i32 {
     if (t.partition == top.count) {
       t.table++
       t.partition = 0
+      t.windowBytes = 0
       continue
     }
     status = handle(table, top, t.partition, 0, BLOCK_INDEX)
@@ -92,8 +118,14 @@ function nextBlock(t: TablesInput): i32 {
     if (!isInside(table, offset, bytes)) return corrupt(table, partition.offset)
     t.source = table
     t.offset = offset
-    waiting = changetype<usize>(t)
-    return need(table, offset, bytes, BLOCK_STREAM)
+    const from = offset - t.windowOffset
+    if (from + <u64>bytes > <u64>t.windowBytes || from > <u64>t.windowBytes) {
+      waiting = changetype<usize>(t)
+      if (changetype<Table>(table).codec != CODEC_ZSTD) return needRun(t, partition, bytes)
+      return need(table, offset, bytes, BLOCK_STREAM)
+    }
+    status = open(t, t.window + (from as usize), bytes, 0)
+    return checked(t, status == OK ? streamFirst(t) : status)
   }
   hold(t, 0)
   t.code = CODE_END
@@ -108,10 +140,39 @@ function hold(t: TablesInput, frame: usize): void {
   t.frame = frame
 }
 
-/**
- * The block that an input waits for is there, if one waits: arguments as of `openBlock`. OK, CORRUPT,
- * UNKNOWN_FORMAT or NO_MEMORY. May grow.
- */
+/** Asks for the next block, and for those that follow it at once, as long as they are in the same partition and fit in the window. */
+function needRun(t: TablesInput, partition: Frame, bytes: u32): i32 {
+  let wanted = bytes
+  for (let i = t.block + 1; i < partition.count; i++) {
+    readEntry(partition, i)
+    const more = load<u32>(entryValue, 8)
+    const end = t.offset + <u64>wanted
+    if (load<u64>(entryValue) != end || <u64>wanted + <u64>more > <u64>WINDOW_BYTES) break
+    if (!isInside(t.source, end, more)) break
+    wanted += more
+  }
+  t.windowBytes = 0
+  const window = reallocate(t.window, 0, max(wanted, WINDOW_BYTES))
+  if (window == 0) return NO_MEMORY
+  t.window = window
+  t.windowOffset = t.offset
+  t.windowWanted = wanted
+  setResult(RESULT_TABLE, <f64>t.source)
+  setResult(RESULT_OFFSET, <f64>t.offset)
+  setResult(RESULT_BYTES, <f64>wanted)
+  setResult(RESULT_ADDRESS, <f64>window)
+  return NEED_RUN
+}
+
+/** The run that an input waits for is in its window. */
+export function tablesInputRun(): void {
+  if (waiting == 0) return
+  const t = changetype<TablesInput>(waiting)
+  t.windowBytes = t.windowWanted
+  waiting = 0
+}
+
+/** The block that an input waits for is there, if one waits: arguments as of `openBlock`. OK, CORRUPT, UNKNOWN_FORMAT or NO_MEMORY. May grow. */
 export function tablesInputOpen(
   table: usize,
   offset: u64,
@@ -122,6 +183,11 @@ export function tablesInputOpen(
   const t = changetype<TablesInput>(waiting)
   if (waiting == 0 || t.source != table || t.offset != offset) return OK
   waiting = 0
+  return open(t, address, stored, decoded)
+}
+
+function open(t: TablesInput, address: usize, stored: u32, decoded: usize): i32 {
   t.block++
-  return streamOpen(t, changetype<Table>(table).identity, offset, address, stored, decoded)
+  const identity = changetype<Table>(t.source).identity
+  return streamOpen(t, identity, t.offset, address, stored, decoded)
 }

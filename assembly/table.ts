@@ -50,6 +50,8 @@ export class Table {
   limit: u64
   topOffset: u64
   topBytes: u32
+  /** As its header says; blocks may be stored as they are all the same. */
+  codec: u32
   /** The pinned top index block, 0 until it is installed. */
   top: usize
   probes: u32
@@ -113,8 +115,10 @@ export function tableSetTop(
   bytes: u32,
   limit: f64,
   bitsPerKey: u32,
+  codec: u32,
 ): void {
   const t = changetype<Table>(address)
+  t.codec = codec
   t.probes = bloomFilterProbes(bitsPerKey)
   t.topOffset = <u64>offset
   t.topBytes = bytes

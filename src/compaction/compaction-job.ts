@@ -42,7 +42,6 @@ export function* runCompaction(fs: FileSystem, job: CompactionJob): Generator<vo
     tableName: tableFileName,
     unzstd: zstd?.decompress,
     filesMax: FILES_MAX,
-    readAheads: job.inputs.length,
   })
   try {
     return yield* merge(fs, kernel, files, job)

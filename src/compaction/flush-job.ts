@@ -34,6 +34,9 @@ const NO_BLOCKS: BlockSource = {
   provideBlock: () => {
     throw new SedgeError('FAILED', 'a flush asked for a block')
   },
+  provideRun: () => {
+    throw new SedgeError('FAILED', 'a flush asked for blocks')
+  },
   provideTable: () => {
     throw new SedgeError('FAILED', 'a flush asked for a table')
   },

@@ -166,6 +166,7 @@ function fitsIn(first: BlockEntry, entry: BlockEntry): boolean {
 /** A memtable has no blocks to ask for. */
 const NO_BLOCKS: BlockSource = {
   provideBlock: unexpected,
+  provideRun: unexpected,
   provideTable: unexpected,
   damaged: unexpected,
 }
@@ -254,12 +255,16 @@ class Sources implements BlockSource {
     this.filesOf(need.table).provideBlock(need)
   }
 
+  provideRun(table: TableAddress, offset: number, target: Uint8Array): void {
+    this.filesOf(table).provideRun(table, offset, target)
+  }
+
   provideTable(table: TableAddress): void {
     this.filesOf(table).provideTable(table)
   }
 
-  damaged(table: TableAddress, offset: number): never {
-    return this.filesOf(table).damaged(table, offset)
+  damaged(table: TableAddress, offset: number, isUnknown: boolean): never {
+    return this.filesOf(table).damaged(table, offset, isUnknown)
   }
 }
 

@@ -72,6 +72,7 @@ export interface KernelExports {
     bytes: number,
     limit: number,
     bitsPerKey: number,
+    codec: number,
   ): void
   tableFree(table: Address): void
   tableInstall(
@@ -115,6 +116,7 @@ export interface KernelExports {
   jobStep(entries: number): number
   jobValueAt(offset: number): void
   jobEnd(): void
+  jobRun(): void
   jobTable(
     number: number,
     identityLow: number,
@@ -147,6 +149,7 @@ export const Status = {
   MORE: 10,
   COMPRESS: 11,
   UNKNOWN_FORMAT: 12,
+  NEED_RUN: 13,
 } as const
 
 /** Ways of a lookup, to be added; the numbers are those of `assembly/abi.ts`. */

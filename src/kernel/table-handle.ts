@@ -10,6 +10,17 @@ export interface TableIdentity {
   readonly largest: Uint8Array
 }
 
+/** Where the top index is, and what has to be known before other blocks are read. */
+export interface TopIndex {
+  readonly topOffset: number
+  readonly topBytes: number
+  readonly limit: number
+  /** Of the filters. */
+  readonly bitsPerKey: number
+  /** What blocks may be compressed with. */
+  readonly codec: number
+}
+
 export type InstallOutcome = 'installed' | 'corrupt' | 'unknown-format'
 
 export class TableHandle {
@@ -42,9 +53,10 @@ export class TableHandle {
     this.#kernel.exports.tableFree(this.address)
   }
 
-  /** Where the top index is, and the filters' bits a key; handles of blocks must lie before `limit`. */
-  setTop(offset: number, bytes: number, limit: number, bitsPerKey: number): void {
-    this.#kernel.exports.tableSetTop(this.address, offset, bytes, limit, bitsPerKey)
+  /** What header and footer say; handles of blocks must lie before `limit`. */
+  setTop(top: TopIndex): void {
+    const { topOffset, topBytes, limit, bitsPerKey, codec } = top
+    this.#kernel.exports.tableSetTop(this.address, topOffset, topBytes, limit, bitsPerKey, codec)
   }
 
   /**

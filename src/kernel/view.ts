@@ -11,10 +11,12 @@ import type { TableHandle } from './table-handle.ts'
 export interface BlockSource {
   /** Reads, verifies and installs a block. */
   provideBlock(need: Need): void
+  /** Reads bytes of a table, which the kernel verifies itself. */
+  provideRun(table: Address, offset: number, target: Uint8Array): void
   /** Reads and verifies a table's header and footer, and sets its top. */
   provideTable(table: Address): void
-  /** The kernel found damage in a block that verified: throws `CORRUPTION`. */
-  damaged(table: Address, offset: number): never
+  /** A block is damaged, or is what only a later release knows: throws `CORRUPTION` or `FORMAT`. */
+  damaged(table: Address, offset: number, isUnknown: boolean): never
 }
 
 /** Answers a status that is not an outcome; afterwards the call is made again. */
@@ -22,8 +24,13 @@ export function provide(kernel: Kernel, source: BlockSource, status: number): vo
   const need = kernel.need()
   if (status === Status.NEED_BLOCK) source.provideBlock(need)
   else if (status === Status.NEED_TABLE) source.provideTable(need.table)
-  else if (status === Status.CORRUPT) source.damaged(need.table, need.offset)
-  else if (status === Status.NO_MEMORY) throw outOfMemory()
+  else if (status === Status.CORRUPT) source.damaged(need.table, need.offset, false)
+  else if (status === Status.UNKNOWN_FORMAT) source.damaged(need.table, need.offset, true)
+  else if (status === Status.NEED_RUN) {
+    const at = kernel.memory.results[Result.ADDRESS] as number
+    source.provideRun(need.table, need.offset, kernel.memory.view(at, need.bytes))
+    kernel.exports.jobRun()
+  } else if (status === Status.NO_MEMORY) throw outOfMemory()
   else kernel.must(status)
 }
 

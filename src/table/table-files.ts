@@ -14,7 +14,6 @@ import { TableHandle } from '../kernel/table-handle.ts'
 import type { BlockSource } from '../kernel/view.ts'
 import { readChunks } from '../util/value-chunks.ts'
 import { BLOCK_TRAILER_BYTES, BlockCodec, isSealed } from './block-decoder.ts'
-import { ReadAhead } from './read-ahead.ts'
 import {
   decodeLayout,
   TABLE_FOOTER_BYTES,
@@ -51,12 +50,7 @@ export interface TableFilesOptions {
   readonly unzstd: ((bytes: Uint8Array, decoded: number) => Uint8Array) | undefined
   /** Most files kept open. */
   readonly filesMax: number
-  /** So many tables are read from front to back at a time; their data is read far ahead. Default 0. */
-  readonly readAheads?: number
 }
-
-/** The kind of a data block that a job reads once, as the kernel asks for it. */
-const BLOCK_STREAM = 3
 
 /** A scan over several levels reads from so many files in turn. */
 const FILES_LEAST = 4
@@ -74,7 +68,6 @@ export class TableFiles implements BlockSource {
   readonly #byAddress = new Map<Address, OpenTable>()
   /** Tables with an open file. */
   readonly #opened = new Set<OpenTable>()
-  readonly #ahead: ReadAhead | undefined
   #uses = 0
   /** Bytes read from files. */
   bytesRead = 0
@@ -84,8 +77,6 @@ export class TableFiles implements BlockSource {
     this.#fs = fs
     this.#options = options
     this.#filesMax = options.filesMax
-    const { readAheads = 0 } = options
-    this.#ahead = readAheads > 0 ? new ReadAhead(readAheads) : undefined
   }
 
   /** The handle of a table; nothing is read yet. */
@@ -140,7 +131,7 @@ export class TableFiles implements BlockSource {
     const header = this.#read(table, file, 0, TABLE_HEADER_BYTES)
     const footer = this.#read(table, file, size - TABLE_FOOTER_BYTES, TABLE_FOOTER_BYTES)
     const layout = decodeLayout(table.name, header, footer, size, number, table.identity)
-    table.handle.setTop(layout.topOffset, layout.topBytes, layout.limit, layout.bitsPerKey)
+    table.handle.setTop(layout)
   }
 
   provideBlock(need: Need): void {
@@ -151,8 +142,7 @@ export class TableFiles implements BlockSource {
     }
     let at = this.#kernel.staging(bytes)
     const block = this.#kernel.memory.view(at, bytes)
-    const ahead = need.kind === BLOCK_STREAM ? this.#ahead : undefined
-    this.#readInto(table, this.#file(table), block, offset, ahead)
+    this.#readInto(table, this.#file(table), block, offset)
     let decoded = 0
     const content = this.#unzstd(table, block, offset)
     if (content !== undefined) {
@@ -164,18 +154,19 @@ export class TableFiles implements BlockSource {
       this.#kernel.memory.bytes.set(content, decoded)
     }
     const outcome = table.handle.install(offset, need.kind, at, bytes, decoded)
-    if (outcome === 'installed') return
-    if (outcome === 'unknown-format') {
-      throw new SedgeError('FORMAT', `${table.name} holds what this release does not know`, {
-        file: table.name,
-        offset,
-      })
-    }
-    throw corruption(table.name, offset, 'a block does not verify')
+    if (outcome !== 'installed') this.damaged(need.table, offset, outcome === 'unknown-format')
   }
 
-  damaged(address: Address, offset: number): never {
-    throw corruption(this.#at(address).name, offset, 'what the table holds contradicts itself')
+  provideRun(address: Address, offset: number, target: Uint8Array): void {
+    const table = this.#at(address)
+    this.#readInto(table, this.#file(table), target, offset)
+  }
+
+  damaged(address: Address, offset: number, isUnknown: boolean): never {
+    const { name: file } = this.#at(address)
+    if (!isUnknown) throw corruption(file, offset, 'a block does not verify')
+    const what = `${file} holds what this release does not know`
+    throw new SedgeError('FORMAT', what, { file, offset })
   }
 
   /** Reads a value in chunks into `target`. */
@@ -242,16 +233,10 @@ export class TableFiles implements BlockSource {
     }
   }
 
-  #readInto(
-    table: OpenTable,
-    file: File,
-    target: Uint8Array,
-    position: number,
-    ahead?: ReadAhead,
-  ): void {
+  #readInto(table: OpenTable, file: File, target: Uint8Array, position: number): void {
     let count: number
     try {
-      count = ahead?.read(file, target, position) ?? readFully(file, target, position)
+      count = readFully(file, target, position)
     } catch (error) {
       throw ioError(error, 'cannot read', table.name)
     }
@@ -338,7 +323,6 @@ export class TableFiles implements BlockSource {
   }
 
   #close(table: OpenTable): void {
-    if (table.file !== undefined) this.#ahead?.forget(table.file)
     closeQuietly(table.file)
     table.file = undefined
   }

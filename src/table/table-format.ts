@@ -29,6 +29,8 @@ export interface TableLayout {
   readonly limit: number
   /** Bits a key of the filters, 0 when there are none. */
   readonly bitsPerKey: number
+  /** Compression of data and index blocks. */
+  readonly codec: number
 }
 
 /** What seals the blocks of a table [TBL-2]. */
@@ -125,6 +127,7 @@ export function decodeLayout(
     topBytes: foot.topBytes,
     limit,
     bitsPerKey: view.getUint8(57),
+    codec: view.getUint8(40),
   }
   const holds =
     layout.dataOffset === TABLE_HEADER_BYTES &&

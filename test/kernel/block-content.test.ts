@@ -3,6 +3,7 @@
  * them without it agrees.
  */
 import { expect } from 'chai'
+import { Codec } from '../../src/kernel/table-job.ts'
 import { decodeEntries, openBlock } from '../../src/table/block-decoder.ts'
 import { addSeed, hash64, loadChecksums } from '../../src/util/checksum.ts'
 import { encodeBlock, openBlock as openReference, sealBlock } from '../reference/block.ts'
@@ -133,8 +134,10 @@ describe('kernel: contents of blocks', () => {
       const outcome = handle.install(need.offset, need.kind, at, sealed.length, 0)
       if (outcome !== 'installed') throw new Error(outcome)
     }
-    store.damaged = () => {
-      throw new Error('corrupt')
+    // Blocks of such a table are read one by one.
+    input.file[40] = Codec.ZSTD
+    store.damaged = (_table, _offset, isUnknown) => {
+      throw new Error(isUnknown ? 'unknown-format' : 'corrupt')
     }
     try {
       const [made] = store.run({ lists: [[input]], options: { snapshots: [4, 5, 6] } }).tables

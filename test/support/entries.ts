@@ -122,6 +122,9 @@ export const NO_TABLES: BlockSource = {
   provideBlock: () => {
     throw new Error('there are no tables')
   },
+  provideRun: () => {
+    throw new Error('there are no tables')
+  },
   provideTable: () => {
     throw new Error('there are no tables')
   },

@@ -91,6 +91,9 @@ export class MemoryTables implements BlockSource {
   nextNumber = 1
   /** Blocks that were asked for so far. */
   reads = 0
+  /** Runs of bytes that were asked for so far. */
+  readonly runs: { readonly address: Address; readonly offset: number; readonly bytes: number }[] =
+    []
   /** Undoes the codec of `JobSetup.compress`. */
   decompress: ((payload: Uint8Array) => Uint8Array) | undefined
 
@@ -236,7 +239,14 @@ export class MemoryTables implements BlockSource {
     const { handle, file } = this.tables.get(address)!
     const footer = file.length - FOOTER_BYTES
     const [offset, bytes] = [readNumber(file, footer + 20, 8), readNumber(file, footer + 28, 4)]
-    handle.setTop(offset, bytes, footer, file[57]!)
+    const top = { topOffset: offset, topBytes: bytes, limit: footer }
+    handle.setTop({ ...top, bitsPerKey: file[57]!, codec: file[40]! })
+  }
+
+  provideRun(address: Address, offset: number, target: Uint8Array): void {
+    const { file } = this.tables.get(address)!
+    this.runs.push({ address, offset, bytes: target.length })
+    target.set(file.subarray(offset, offset + target.length))
   }
 
   provideBlock(need: Need): void {
@@ -251,11 +261,11 @@ export class MemoryTables implements BlockSource {
     if (content !== undefined) this.kernel.memory.bytes.set(content, at + bytes)
     const decoded = content === undefined ? 0 : at + bytes
     const outcome = handle.install(offset, kind, at, bytes, decoded)
-    if (outcome === 'unknown-format') throw new SedgeError('FORMAT', 'a block of the future')
-    if (outcome === 'corrupt') this.damaged(need.table, offset)
+    if (outcome !== 'installed') this.damaged(need.table, offset, outcome === 'unknown-format')
   }
 
-  damaged(table: Address, offset: number): never {
+  damaged(table: Address, offset: number, isUnknown: boolean): never {
+    if (isUnknown) throw new SedgeError('FORMAT', 'a block of the future')
     const file = `${this.tables.get(table)?.handle.number}.sst`
     throw new SedgeError('CORRUPTION', 'a damaged block', { file, offset })
   }
