@@ -7,8 +7,8 @@
  *
  * Call protocol: create ((add)+ finish)* free. Keys come in internal order.
  */
-import { copyBytes, copyWords } from './bytes'
-import { allocate, enlarge, free } from './memory'
+import { copyBytes, copyOver } from './bytes'
+import { allocate, capacityOf, enlarge, free } from './memory'
 import { putVarint } from './varint'
 import {
   bitsOf,
@@ -26,6 +26,8 @@ import {
 } from './rows'
 
 const KEPT: u32 = 32
+/** Bytes that may be written behind what is copied. */
+const OVER: u32 = 16
 /** Seven varints and the widths. */
 const HEADER_BYTES_MAX: u32 = 60
 /** Bits of a row, in bytes. */
@@ -45,6 +47,11 @@ export class BlockBuilder {
   keysBytes: u32
   lastKey: usize
   lastKeyBytes: u32
+  /** For how many entries, and for how many bytes of each part there is room. */
+  keptMax: u32
+  keysMax: u32
+  valuesMax: u32
+  lastKeyMax: u32
   /** Sum of value bytes, key bytes that are not shared and 8: what decides when a data block is closed. */
   weight: u32
   /** Sum of the key bytes that are shared with the key before. */
@@ -83,8 +90,8 @@ export function blockBuilderFree(address: usize): void {
 }
 
 /**
- * Adds an entry, whose key shares `common` bytes, and no more, with the one added before; of the first in a block that says nothing.
- * False when memory is exhausted. May grow.
+ * Adds an entry, whose key shares `common` bytes, and no more, with the one added before; of the first in a block that says nothing. Up
+ * to 15 bytes behind key and value are read. False when memory is exhausted. May grow.
  */
 export function blockBuilderAdd(
   b: BlockBuilder,
@@ -97,25 +104,21 @@ export function blockBuilderAdd(
   value: usize,
   valueBytes: u32,
 ): bool {
-  const kept = enlarge(b.kept, b.count * KEPT, (b.count + 1) * KEPT)
-  if (kept == 0) return false
-  b.kept = kept
   if (b.count == 0) common = 0
   const shared: u32 = b.shared + common <= SHARED_MAX ? common : 0
   const rest = keyBytes - shared
-  const keys = enlarge(b.keys, b.keysBytes, b.keysBytes + rest)
-  if (keys == 0) return false
-  b.keys = keys
-  const values = enlarge(b.values, b.valuesBytes, b.valuesBytes + valueBytes)
-  if (values == 0) return false
-  b.values = values
-  const lastKey = enlarge(b.lastKey, common, keyBytes)
-  if (lastKey == 0) return false
-  b.lastKey = lastKey
-  copyBytes(keys + b.keysBytes, key + shared, rest)
-  copyWords(values + b.valuesBytes, value, valueBytes)
-  copyBytes(lastKey + common, key + common, keyBytes - common)
-  const at = kept + b.count * KEPT
+  if (
+    b.count == b.keptMax ||
+    b.keysBytes + rest > b.keysMax ||
+    b.valuesBytes + valueBytes > b.valuesMax ||
+    keyBytes > b.lastKeyMax
+  ) {
+    if (!reserve(b, rest, valueBytes, keyBytes)) return false
+  }
+  copyOver(b.keys + b.keysBytes, key + shared, rest)
+  copyOver(b.values + b.valuesBytes, value, valueBytes)
+  copyOver(b.lastKey + common, key + common, keyBytes - common)
+  const at = b.kept + b.count * KEPT
   store<u32>(at, keyBytes)
   store<u32>(at, shared, 4)
   store<u32>(at, valueBytes, 8)
@@ -131,6 +134,27 @@ export function blockBuilderAdd(
   if (shared > b.sharedMost) b.sharedMost = shared
   b.weight += rest + valueBytes + 8
   b.count++
+  return true
+}
+
+/** Makes room for one more entry, and for what `copyOver` writes behind its parts. */
+function reserve(b: BlockBuilder, rest: u32, valueBytes: u32, keyBytes: u32): bool {
+  const kept = enlarge(b.kept, b.count * KEPT, (b.count + 1) * KEPT)
+  if (kept == 0) return false
+  b.kept = kept
+  b.keptMax = capacityOf(kept) / KEPT
+  const keys = enlarge(b.keys, b.keysBytes, b.keysBytes + rest + OVER)
+  if (keys == 0) return false
+  b.keys = keys
+  b.keysMax = capacityOf(keys) - OVER
+  const values = enlarge(b.values, b.valuesBytes, b.valuesBytes + valueBytes + OVER)
+  if (values == 0) return false
+  b.values = values
+  b.valuesMax = capacityOf(values) - OVER
+  const lastKey = enlarge(b.lastKey, b.lastKeyBytes, keyBytes + OVER)
+  if (lastKey == 0) return false
+  b.lastKey = lastKey
+  b.lastKeyMax = capacityOf(lastKey) - OVER
   return true
 }
 
@@ -272,21 +296,27 @@ export function blockBuilderFinish(b: BlockBuilder, to: usize): u32 {
   return (p - to) as u32
 }
 
-/** Writes what follows the prefix and what is shared, of each key. */
+/** Writes what follows the prefix and what is shared, of each key: as it was kept, but a key that shares nothing was kept with the prefix. */
 function putKeys(b: BlockBuilder, to: usize): usize {
+  if (b.prefixBytes == 0) {
+    memory.copy(to, b.keys, b.keysBytes)
+    return to + b.keysBytes
+  }
   let p = to
   let from = b.keys
+  let next = from
   const end = b.kept + b.count * KEPT
   for (let at = b.kept; at < end; at += KEPT) {
     const shared = load<u32>(at, 4)
-    const kept = load<u32>(at) - shared
-    // A key that shares nothing was kept with the prefix.
-    const skipped = shared == 0 ? b.prefixBytes : 0
-    copyBytes(p, from + skipped, kept - skipped)
-    p += kept - skipped
-    from += kept
+    if (shared == 0) {
+      memory.copy(p, from, next - from)
+      p += next - from
+      from = next + b.prefixBytes
+    }
+    next += load<u32>(at) - shared
   }
-  return p
+  memory.copy(p, from, next - from)
+  return p + (next - from)
 }
 
 function putRows(b: BlockBuilder, to: usize, widths: u32): usize {

@@ -9,7 +9,7 @@
  * Call protocol: (streamOpen streamFirst streamNext*)* streamFree, where `streamNext` is called while `left` is not 0. The entry holds until
  * the next move; its key must stay until the first entry of the next block has been compared with it.
  */
-import { commonPrefix, copyBytes, isReference } from './bytes'
+import { commonPrefix, copyBytes, copyOver, isReference } from './bytes'
 import { capacityOf, enlarge, free, reallocate } from './memory'
 import {
   BLOCK_DATA,
@@ -257,8 +257,7 @@ export function streamNext(s: BlockStream): i32 {
     if (more == rest && (old != rest || s.sequence >= before)) return CORRUPT
   }
   if (more < min(old, rest) && load<u8>(s.rest + more) < load<u8>(at + more)) return CORRUPT
-  if (rest <= 16) v128.store(at, v128.load(s.rest))
-  else copyBytes(at, s.rest, rest)
+  copyOver(at, s.rest, rest)
   s.rest += rest
   return step(s, key, bytes, suffixBytes, from + more)
 }
