@@ -96,6 +96,8 @@ export function lz4Compress(
         const nextWord = load<u64>(next)
         const nextEntry = table + (hashOf(nextWord) << 2)
         const other = src + load<u32>(nextEntry)
+        // It must hold two bytes behind the end. Most do not, so that the processor foresees this, and not what follows.
+        if (load<u32>(other + (end - ip) - 3) != load<u32>(end - 2)) break
         if (load<u32>(other) != <u32>nextWord || next - other > OFFSET_MAX) break
         const further = endOfMatch(next + MATCH_BYTES_MIN, other + MATCH_BYTES_MIN, matchLimit)
         if (further <= end + 1) break
@@ -200,6 +202,8 @@ function hashOf(word: u64): usize {
 }
 
 /** The end of a match that is known to hold up to `ip`; never beyond `limit`. */
+// @ts-ignore: decorator
+@inline
 function endOfMatch(ip: usize, match: usize, limit: usize): usize {
   while (limit - ip >= 8) {
     const difference = load<u64>(ip) ^ load<u64>(match)
