@@ -12,7 +12,7 @@
  * Both directions stay inside the regions that they are given, whatever the bytes say. Copies run in
  * steps of 8 or 16 bytes over the end of what is meant wherever that is still inside the region.
  */
-import { copyBytes } from './bytes'
+import { copyBytes, copyOver } from './bytes'
 
 /** Bytes of scratch that `lz4Compress` needs: for each hash the last position where it was seen. */
 export const LZ4_TABLE_BYTES: usize = 16384
@@ -31,6 +31,8 @@ const SKIP_SHIFT: usize = 4
 const MATCH_BYTES_GOOD: usize = 16
 /** A sequence whose lengths fit its token, written with 16 bytes of literals, however many there are. */
 const SHORT_SEQUENCE: usize = 19
+/** More literals are copied by a call into the runtime. */
+const LITERALS_IN_STEPS: usize = 256
 
 /** Bytes between two stores that repeat a pattern of 0 to 15 bytes: its largest multiple up to 16. */
 const STEPS: usize = memory.data<u8>([
@@ -119,7 +121,7 @@ export function lz4Compress(
         store<u16>(op + 1 + literals, ip - match)
         op += 3 + literals
       } else {
-        op = putSequence(op, dstEnd, anchor, literals, ip - match, end - ip)
+        op = putSequence(op, dstEnd, anchor, srcEnd, literals, ip - match, excess)
         if (op == 0) return 0
       }
       anchor = end
@@ -223,19 +225,19 @@ function putSequence(
   op: usize,
   dstEnd: usize,
   from: usize,
+  srcEnd: usize,
   literals: usize,
   offset: usize,
-  length: usize,
+  excess: usize,
 ): usize {
-  const excess = length - MATCH_BYTES_MIN
   const needed = literals + moreBytes(literals) + moreBytes(excess) + 3
   if (needed > dstEnd - op) return 0
   const token = (min<usize>(literals, 15) << 4) | min<usize>(excess, 15)
   store<u8>(op++, token)
   if (literals >= 15) op = putMore(op, literals - 15)
-  // The source has the 8 bytes: at least 12 follow the start of a match.
-  if (literals <= 8 && dstEnd - op >= 8) {
-    store<u64>(op, load<u64>(from))
+  const over = literals + 15
+  if (literals <= LITERALS_IN_STEPS && srcEnd - from >= over && dstEnd - op >= over) {
+    copyOver(op, from, literals)
   } else {
     copyBytes(op, from, literals)
   }
