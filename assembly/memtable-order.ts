@@ -50,8 +50,7 @@ function before(m: Memtable, a: usize, b: usize): bool {
 // @ts-ignore: decorator
 @inline
 function moveKey(to: usize, from: usize): void {
-  store<u64>(to, load<u64>(from))
-  store<u32>(to, load<u32>(from, 8), 8)
+  v128.store(to, v128.load(from))
 }
 
 function insertionSort(m: Memtable, keys: usize, start: u32, end: u32, spare: usize): void {
@@ -80,14 +79,14 @@ function mergeKeys(m: Memtable, from: usize, to: usize, start: u32, middle: u32,
     memory.copy(out, a, bEnd - a)
     return
   }
+  // Which one is next is nothing that a processor could guess, so there is no branch for it unless heads are equal.
   while (a < aEnd && b < bEnd) {
-    if (before(m, b, a)) {
-      moveKey(out, b)
-      b += SORT_KEY
-    } else {
-      moveKey(out, a)
-      a += SORT_KEY
-    }
+    const left = load<u64>(a)
+    const right = load<u64>(b)
+    const takesRight = left == right ? before(m, b, a) : right < left
+    v128.store(out, v128.load(select<usize>(b, a, takesRight)))
+    b += select<usize>(SORT_KEY, 0, takesRight)
+    a += select<usize>(0, SORT_KEY, takesRight)
     out += SORT_KEY
   }
   if (a < aEnd) memory.copy(out, a, aEnd - a)

@@ -1,6 +1,6 @@
 /**
  * K-way merge: a binary heap of cursors, forwards or backwards in internal order. It yields every entry of every
- * source; which of them survive is the caller's business (`scan.ts`, `job.ts`).
+ * source; which of them survive is the caller's business (`scan.ts`).
  *
  * Call protocol: create add* position prepare (current, advance)* free. `prepare` and `advance` return OK, or what a cursor
  * needs; after it was installed call `prepare` again.

@@ -101,7 +101,7 @@ export function* flushMemtable(
 ): Generator<void, Output, void> {
   // Whoever finds the table and no segment shall know that the edit has been made [MAN-22].
   syncNames(fs, job.directory)
-  while (memtable.sortStep()) yield
+  while (memtable.sortStepForJob()) yield
   const name = valueFileName(job.segment)
   let values: File | undefined
   const output = new TableOutput(

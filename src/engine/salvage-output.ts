@@ -103,7 +103,7 @@ export class SalvagedEntries {
     const { kernel, pacer } = this.#parts
     const memtable = this.#memtable(group)
     try {
-      while (memtable.sortStep()) await pacer.breathe()
+      while (memtable.sortStepForJob()) await pacer.breathe()
       const output = this.#output(memtable)
       this.#tables.push(...(await pacer.run(output.run())).tables)
     } finally {

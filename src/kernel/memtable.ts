@@ -171,7 +171,16 @@ export class Memtable {
 
   /** One step of sorting, a few milliseconds at most; false when there is nothing left to do. */
   sortStep(): boolean {
-    const status = this.#kernel.exports.memtableSortStep(this.address, 1)
+    return this.#sortStep(1)
+  }
+
+  /** `sortStep` for a job: it merges runs itself, so that making fewer of them would be done twice. */
+  sortStepForJob(): boolean {
+    return this.#sortStep(0)
+  }
+
+  #sortStep(merge: number): boolean {
+    const status = this.#kernel.exports.memtableSortStep(this.address, merge)
     if (status === Status.NO_MEMORY) throw outOfMemory()
     return status === Status.MORE
   }

@@ -1,6 +1,7 @@
 /** How a job reads its inputs: each block once, and by codes instead of keys wherever they tell entries apart. */
 import { expect } from 'chai'
 import type { Kernel } from '../../src/kernel/kernel.ts'
+import type { FinishedTable } from '../../src/kernel/table-job.ts'
 import type { Entry } from '../reference/entry.ts'
 import { join } from '../reference/little-endian.ts'
 import { merge } from '../reference/merge.ts'
@@ -72,6 +73,21 @@ describe('kernel: inputs of jobs', () => {
     const bytes = index.reduce((sum, block) => sum + block.bytes, 0)
     expect(kernel.exports.blockCacheBytes()).to.be.within(bytes, 16 * bytes)
     expect(dataBytes).to.be.above(64 * bytes)
+  })
+
+  it('of a later release end the job, and are not taken for damaged ones [LOG-5, KRN-20]', () => {
+    const key = Uint8Array.of(107)
+    const entry = { key, kind: 4, sequence: 1, timestamp: 0, value: new Uint8Array(0) }
+    const options = { storeId: STORE_ID, number: 9, hashSeed: HASH_SEED, bitsPerKey: 10 }
+    const file = encodeTable([entry], options)
+    const ends = { number: 9, smallest: key, largest: key }
+    const table = store.open(ends, file, {} as FinishedTable)
+    expect(() => store.run({ lists: [[table]] })).to.throw('a block of the future')
+    // The same block, damaged: its checksum comes first.
+    file[72]! ^= 1
+    expect(() => store.run({ lists: [[table]] }))
+      .to.throw('a damaged block')
+      .with.property('offset', 72)
   })
 
   for (const [name, keysOf] of Object.entries(KEYS)) {

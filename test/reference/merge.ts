@@ -1,4 +1,4 @@
-/** Merging and reading sorted entries, slow and obvious: the oracle of assembly/merge.ts and scan.ts. */
+/** Merging and reading sorted entries, slow and obvious: the oracle of assembly/merge.ts, tournament.ts and scan.ts. */
 import { compareEntries, compareKeys, DELETE, type Entry, sameBytes } from './entry.ts'
 
 /** All entries of all sources in internal order. */

@@ -207,8 +207,8 @@ export const SEEN_SABOTAGES: readonly Sabotage[] = [
     edits: [
       {
         file: 'src/table/table-files.ts',
-        text: 'layout.limit, layout.bitsPerKey)',
-        by: 'layout.limit, layout.bitsPerKey + 4)',
+        text: 'table.handle.setTop(layout)',
+        by: 'table.handle.setTop({ ...layout, bitsPerKey: layout.bitsPerKey + 4 })',
       },
     ],
   },
