@@ -27,6 +27,9 @@ const LAST_LITERALS: usize = 5
 const LAST_MATCH: u32 = 12
 /** Every 2^4 positions without a match the search takes longer steps. What they pass by at the start of a match is taken in backwards. */
 const SKIP_SHIFT: usize = 4
+/** Literals after which the next search begins with longer steps, and after which these grow no more. */
+const LITERALS_MANY: usize = 32
+const LITERALS_MOST: usize = 128
 /** A match of so many bytes is good enough not to look for one that begins a byte later. */
 const MATCH_BYTES_GOOD: usize = 16
 /** A sequence whose lengths fit its token, written with 16 bytes of literals, however many there are. */
@@ -126,7 +129,7 @@ export function lz4Compress(
       }
       anchor = end
       ip = end
-      attempts = 1 << SKIP_SHIFT
+      attempts = attemptsAfter(literals)
       // A position inside the match, for the next repetition of what it covers.
       if (ip <= startLimit) {
         store<u32>(table + (hashOf(load<u64>(ip - 2)) << 2), <u32>(ip - 2 - src))
@@ -194,6 +197,16 @@ export function lz4Decompress(src: usize, srcBytes: u32, dst: usize, dstBytes: u
     op += length
   }
   return false
+}
+
+/**
+ * What the next search counts from: where many bytes had no match as many will have none again, and it begins with longer steps.
+ */
+// @ts-ignore: decorator
+@inline
+function attemptsAfter(literals: usize): usize {
+  const first: usize = 1 << SKIP_SHIFT
+  return literals < LITERALS_MANY ? first : first + (min<usize>(literals, LITERALS_MOST) >> 1)
 }
 
 // @ts-ignore: decorator

@@ -42,7 +42,7 @@ const STABLE: readonly (readonly [
     (index) => 48 + (Math.floor((index >> 3) / 10 ** (7 - (index & 7))) % 10),
     0x442a4aa4bff98ea8n,
   ],
-  ['noise', (index) => Math.imul(index ^ (index >> 3), 0x9e3779b1) >>> 24, 0x9c2bb6a0e586441cn],
+  ['noise', (index) => Math.imul(index ^ (index >> 3), 0x9e3779b1) >>> 24, 0x5c29c68399be5ffbn],
 ]
 
 /** Contents of a given size, from incompressible to constant. */
