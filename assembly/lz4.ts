@@ -14,7 +14,7 @@
  */
 import { copyBytes, copyOver } from './bytes'
 
-/** Bytes of scratch that `lz4Compress` needs: for each hash the last position where it was seen. */
+/** Bytes of scratch that `lz4Compress` needs: for each hash the last position where it was seen, in 2 bytes or 4. */
 export const LZ4_TABLE_BYTES: usize = 16384
 
 const HASH_BITS: u32 = 12
@@ -74,12 +74,26 @@ export function lz4Compress(
   dstCapacity: u32,
   table: usize,
 ): u32 {
+  // Half the table for small blocks, which are most: clearing it costs as much as a tenth of what follows.
+  return srcBytes <= u16.MAX_VALUE
+    ? compress<u16>(src, srcBytes, dst, dstCapacity, table)
+    : compress<u32>(src, srcBytes, dst, dstCapacity, table)
+}
+
+/** `lz4Compress` with a table of positions of type `T`. */
+function compress<T>(
+  src: usize,
+  srcBytes: u32,
+  dst: usize,
+  dstCapacity: u32,
+  table: usize,
+): u32 {
   const srcEnd = src + srcBytes
   const dstEnd = dst + dstCapacity
   let anchor = src
   let op = dst
   if (srcBytes > LAST_MATCH) {
-    memory.fill(table, 0, LZ4_TABLE_BYTES)
+    memory.fill(table, 0, sizeof<T>() << HASH_BITS)
     const matchLimit = srcEnd - LAST_LITERALS
     const startLimit = srcEnd - LAST_MATCH
     // A cleared entry names position 0, which is behind every position searched.
@@ -87,9 +101,9 @@ export function lz4Compress(
     let attempts: usize = 1 << SKIP_SHIFT
     while (ip <= startLimit) {
       const word = load<u64>(ip)
-      const entry = table + (hashOf(word) << 2)
-      let match = src + load<u32>(entry)
-      store<u32>(entry, <u32>(ip - src))
+      const entry = table + (hashOf(word) << alignof<T>())
+      let match = src + <usize>load<T>(entry)
+      store<T>(entry, <T>(ip - src))
       if (load<u32>(match) != <u32>word || ip - match > OFFSET_MAX) {
         ip += attempts++ >> SKIP_SHIFT
         continue
@@ -99,14 +113,14 @@ export function lz4Compress(
       while (end - ip < MATCH_BYTES_GOOD && ip < startLimit) {
         const next = ip + 1
         const nextWord = load<u64>(next)
-        const nextEntry = table + (hashOf(nextWord) << 2)
-        const other = src + load<u32>(nextEntry)
+        const nextEntry = table + (hashOf(nextWord) << alignof<T>())
+        const other = src + <usize>load<T>(nextEntry)
         // It must hold two bytes behind the end. Most do not, so that the processor foresees this, and not what follows.
         if (load<u32>(other + (end - ip) - 3) != load<u32>(end - 2)) break
         if (load<u32>(other) != <u32>nextWord || next - other > OFFSET_MAX) break
         const further = endOfMatch(next + MATCH_BYTES_MIN, other + MATCH_BYTES_MIN, matchLimit)
         if (further <= end + 1) break
-        store<u32>(nextEntry, <u32>(next - src))
+        store<T>(nextEntry, <T>(next - src))
         ip = next
         match = other
         end = further
@@ -132,7 +146,7 @@ export function lz4Compress(
       attempts = attemptsAfter(literals)
       // A position inside the match, for the next repetition of what it covers.
       if (ip <= startLimit) {
-        store<u32>(table + (hashOf(load<u64>(ip - 2)) << 2), <u32>(ip - 2 - src))
+        store<T>(table + (hashOf(load<u64>(ip - 2)) << alignof<T>()), <T>(ip - 2 - src))
       }
     }
   }
