@@ -52,7 +52,8 @@ export function* runFlush(fs: FileSystem, job: FlushJob): Generator<void, Output
     const segment = yield* readWhole(fs, kernel, job)
     try {
       yield
-      return yield* flushMemtable(fs, kernel, job, segment.memtable, segment.identity)
+      while (segment.memtable.sortStepForJob()) yield
+      return yield* writeTable(fs, kernel, job, segment.memtable, segment.identity)
     } finally {
       if (!kernel.trapped) segment.memtable.free()
     }
@@ -99,9 +100,22 @@ export function* flushMemtable(
   identity: bigint,
   onDamage?: (error: SedgeError) => void,
 ): Generator<void, Output, void> {
+  // Its owner sorts it as well, between the steps of the job: nothing may be left for that to move.
+  while (memtable.sortStep()) yield
+  return yield* writeTable(fs, kernel, job, memtable, identity, onDamage)
+}
+
+/** Makes the table of a memtable that is sorted, and that nobody sorts on meanwhile. */
+function* writeTable(
+  fs: FileSystem,
+  kernel: Kernel,
+  job: FlushJob,
+  memtable: Memtable,
+  identity: bigint,
+  onDamage?: (error: SedgeError) => void,
+): Generator<void, Output, void> {
   // Whoever finds the table and no segment shall know that the edit has been made [MAN-22].
   syncNames(fs, job.directory)
-  while (memtable.sortStepForJob()) yield
   const name = valueFileName(job.segment)
   let values: File | undefined
   const output = new TableOutput(

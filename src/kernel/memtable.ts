@@ -174,7 +174,10 @@ export class Memtable {
     return this.#sortStep(1)
   }
 
-  /** `sortStep` for a job: it merges runs itself, so that making fewer of them would be done twice. */
+  /**
+   * `sortStep` for a job: it merges runs itself, so that making fewer of them would be done twice. Whoever did so before the job
+   * is over would move what it reads.
+   */
   sortStepForJob(): boolean {
     return this.#sortStep(0)
   }

@@ -5,18 +5,18 @@ import { readFile } from '../../src/env/file-io.ts'
 import { MemoryFileSystem } from '../../src/env/memory-file-system.ts'
 import { readSegment } from '../../src/log/segment-reader.ts'
 import { loadChecksums } from '../../src/util/checksum.ts'
-import { CHUNKS, compareEntries, DELETE, type Entry } from '../reference/entry.ts'
+import { CHUNKS, compareEntries, DELETE, type Entry, PUT } from '../reference/entry.ts'
 import { survivors } from '../reference/survive.ts'
 import { fileChecksum } from '../reference/table.ts'
 import { flipBit, truncate } from '../support/damaged-store.ts'
-import { randomKeys } from '../support/entries.ts'
+import { bytesOf, randomKeys } from '../support/entries.ts'
 import { faultFileSystem } from '../support/fault-file-system.ts'
 import { runSteps } from '../support/file-of-bytes.ts'
 import { entriesOfTable, writeSegment } from '../support/job-files.ts'
 import { createKernel, HASH_SEED } from '../support/kernel.ts'
 import { thrownBy } from '../support/manifests.ts'
 import { STORE_ID } from '../support/memory-tables.ts'
-import { entriesOf } from '../support/memtables.ts'
+import { appendAll, BASE_TIMESTAMP, entriesOf, newMemtable } from '../support/memtables.ts'
 import { seededRandom, testSeed } from '../support/seed.ts'
 
 const LOG = '000007.log'
@@ -159,5 +159,27 @@ describe('compaction/flush-job', () => {
     fs.remove(`/${LOG}`)
     const { tables } = runSteps(flushMemtable(fs, kernel, job, memtable, identity))
     expect(entriesOfTable(fs, '', tables[0]!)).to.deep.equal(expected([]))
+  })
+
+  it('flushes an arena that is sorted on between its steps, as in idle time [KRN-9, KRN-10]', () => {
+    const kernel = createKernel()
+    const random = seededRandom(testSeed())
+    // Two runs that would be made one.
+    const keys = random.shuffle(Array.from({ length: 14_000 }, (_, i) => bytesOf(`${i + 10_000}`)))
+    const rest = { kind: PUT, timestamp: BASE_TIMESTAMP, value: new Uint8Array(0) }
+    const memtable = newMemtable(kernel, 2 << 20)
+    appendAll(
+      kernel,
+      memtable,
+      keys.map((key, i) => ({ ...rest, key, sequence: 1000 + i })),
+    )
+    const steps = flushMemtable(fs, kernel, job, memtable, 0n)
+    let step = steps.next()
+    while (!step.done) {
+      memtable.sortStep()
+      step = steps.next()
+    }
+    const made = entriesOfTable(fs, '', step.value.tables[0]!).map(({ key }) => key.join())
+    expect(made).to.deep.equal(keys.map((key) => key.join()).sort())
   })
 })
