@@ -55,14 +55,15 @@ export function tournamentCreate(): usize {
 /** Frees the inputs as well. */
 export function tournamentFree(address: usize): void {
   const t = changetype<Tournament>(address)
-  for (let i: u32 = 0; i < t.count; i++) {
-    const input = inputAt(t, i)
-    if (changetype<Input>(input).type == INPUT_RUN) free(input)
-    else tablesInputFree(input)
-  }
+  for (let i: u32 = 0; i < t.count; i++) freeInput(inputAt(t, i))
   free(t.inputs)
   free(t.nodes)
   free(address)
+}
+
+function freeInput(input: usize): void {
+  if (changetype<Input>(input).type == INPUT_RUN) free(input)
+  else tablesInputFree(input)
 }
 
 // @ts-ignore: decorator
@@ -76,7 +77,10 @@ export function tournamentAdd(t: Tournament, input: usize): i32 {
   if (input == 0) return NO_MEMORY
   if (t.count == t.capacity) {
     const inputs = reallocate(t.inputs, t.count << 2, t.capacity << 3)
-    if (inputs == 0) return NO_MEMORY
+    if (inputs == 0) {
+      freeInput(input)
+      return NO_MEMORY
+    }
     t.inputs = inputs
     t.capacity <<= 1
   }

@@ -90,6 +90,33 @@ describe('kernel: inputs of jobs', () => {
       .with.property('offset', 72)
   })
 
+  it('are given back, however many there are, wherever memory ends [KRN-14]', () => {
+    const entries = randomEntries(seededRandom(testSeed()), { keys: [Uint8Array.of(1)], count: 20 })
+    const inputs = { lists: entries.map((entry) => store.build([entry])) }
+    const others = { memtables: entries.map((entry) => store.memtable([entry])) }
+    for (const memtable of others.memtables) while (memtable.sortStep());
+    for (const setup of [inputs, others]) {
+      const { allocatedBytes, setAllocationLimit } = kernel.exports
+      const run = (): void => store.free(store.run(setup).tables[0]!)
+      run()
+      const before = allocatedBytes()
+      let failures = 0
+      for (let isDone = false; !isDone; ) {
+        setAllocationLimit(before + failures * 64)
+        try {
+          run()
+          isDone = true
+        } catch (error) {
+          expect(error).to.include({ code: 'LIMIT' })
+          failures++
+        }
+        setAllocationLimit(2 ** 32 - 1)
+        expect(allocatedBytes()).to.equal(before)
+      }
+      expect(failures).to.be.greaterThan(500)
+    }
+  })
+
   for (const [name, keysOf] of Object.entries(KEYS)) {
     it(`are merged in order, however many there are, by keys ${name} [KRN-10, KRN-20]`, () => {
       const random = seededRandom(testSeed())
