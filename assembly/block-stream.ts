@@ -229,7 +229,7 @@ export function streamFirst(s: BlockStream): i32 {
   const shared = commonPrefix(s.key, s.keyBytes, key, bytes)
   if (shared == bytes) {
     // The versions of one key may run over into the next block.
-    if (s.keyBytes != bytes || s.sequence > before) return CORRUPT
+    if (s.keyBytes != bytes || s.sequence >= before) return CORRUPT
   } else if (shared < s.keyBytes && load<u8>(key + shared) < load<u8>(s.key + shared)) {
     return CORRUPT
   }

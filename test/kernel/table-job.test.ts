@@ -323,6 +323,7 @@ describe('kernel/table-job', () => {
       for (const entries of [
         [entry('a', 1), entry('c', 2), entry('b', 3), entry('d', 4)],
         [entry('a', 1), entry('b', 3), entry('b', 4), entry('c', 5)],
+        [entry('a', 1), entry('b', 3), entry('b', 3), entry('c', 5)],
       ]) {
         const number = 77
         const options = { storeId: STORE_ID, number, hashSeed: HASH_SEED, bitsPerKey: 0 }
