@@ -24,7 +24,7 @@ import {
 import { pin, unpin } from './block-cache'
 import { entryValue, readEntry } from './block'
 import { BlockStream, streamFirst, streamFree, streamNext, streamOpen } from './block-stream'
-import { Frame } from './frame'
+import { Frame, TRAILER } from './frame'
 import { CODE_END, INPUT_TABLES } from './input'
 import { Table, corrupt, found, handle, isInside, need, tableTop } from './table'
 
@@ -119,17 +119,23 @@ function nextBlock(t: TablesInput): i32 {
     t.source = table
     t.offset = offset
     const from = offset - t.windowOffset
-    if (from + <u64>bytes > <u64>t.windowBytes || from > <u64>t.windowBytes) {
-      waiting = changetype<usize>(t)
-      if (changetype<Table>(table).codec != CODEC_ZSTD) return needRun(t, partition, bytes)
-      return need(table, offset, bytes, BLOCK_STREAM)
+    const isRead = from <= <u64>t.windowBytes && from + <u64>bytes <= <u64>t.windowBytes
+    if (isRead && !isZstd(t.window + (from as usize), bytes)) {
+      status = open(t, t.window + (from as usize), bytes, 0)
+      return checked(t, status == OK ? streamFirst(t) : status)
     }
-    status = open(t, t.window + (from as usize), bytes, 0)
-    return checked(t, status == OK ? streamFirst(t) : status)
+    waiting = changetype<usize>(t)
+    const isAlone = isRead || changetype<Table>(table).codec == CODEC_ZSTD
+    return isAlone ? need(table, offset, bytes, BLOCK_STREAM) : needRun(t, partition, bytes)
   }
   hold(t, 0)
   t.code = CODE_END
   return OK
+}
+
+/** Whether a stored block says that it is of zstd, as one of a table whose header says otherwise may. */
+function isZstd(stored: usize, bytes: u32): bool {
+  return bytes > TRAILER && load<u8>(stored + (bytes - TRAILER)) == CODEC_ZSTD
 }
 
 /** Pins the partition that the input now stands on and lets the one before go. */

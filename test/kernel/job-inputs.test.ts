@@ -1,7 +1,8 @@
 /** How a job reads its inputs: each block once, and by codes instead of keys wherever they tell entries apart. */
+import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import { expect } from 'chai'
 import type { Kernel } from '../../src/kernel/kernel.ts'
-import type { FinishedTable } from '../../src/kernel/table-job.ts'
+import { Codec, type FinishedTable } from '../../src/kernel/table-job.ts'
 import type { Entry } from '../reference/entry.ts'
 import { join } from '../reference/little-endian.ts'
 import { merge } from '../reference/merge.ts'
@@ -88,6 +89,19 @@ describe('kernel: inputs of jobs', () => {
     expect(() => store.run({ lists: [[table]] }))
       .to.throw('a damaged block')
       .with.property('offset', 72)
+  })
+
+  it('are decompressed outside where they say so, whatever their table says [TBL-4, KRN-20]', () => {
+    const value = (): Uint8Array => new Uint8Array(100)
+    const shape = { keys: [Uint8Array.of(1)], count: 200, value }
+    const entries = merge([randomEntries(seededRandom(testSeed()), shape)])
+    const setup = { codec: Codec.ZSTD, compress: (content: Uint8Array) => deflateRawSync(content) }
+    const [table] = store.build(entries, setup) as [MemoryTable]
+    store.decompress = (payload) => inflateRawSync(payload)
+    table.file[40] = Codec.LZ4
+    const [made] = store.run({ lists: [[table]], options: all(entries) }).tables as [MemoryTable]
+    expect(decodeTable(made.file, optionsOf(made)).entries).to.deep.equal(entries)
+    expect(store.runs.length).to.be.greaterThan(0)
   })
 
   it('are given back, however many there are, wherever memory ends [KRN-14]', () => {
