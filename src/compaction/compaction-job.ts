@@ -58,6 +58,8 @@ function* merge(
   files: TableFiles,
   job: CompactionJob,
 ): Generator<void, Output, void> {
+  // First of all: what cannot be opened for want of memory leaves no job behind.
+  const inputs = job.inputs.map((list) => list.map((table) => files.open(table)))
   const output = new TableOutput(
     fs,
     kernel,
@@ -81,6 +83,6 @@ function* merge(
       return files.chunkSource(value.source)
     },
   )
-  for (const list of job.inputs) output.job.addTables(list.map((table) => files.open(table)))
+  for (const tables of inputs) output.job.addTables(tables)
   return yield* output.run()
 }

@@ -149,10 +149,11 @@ function* writeTable(
       },
     }),
   )
-  output.job.addMemtable(memtable)
   try {
+    output.job.addMemtable(memtable)
     return yield* output.run()
   } finally {
+    output.job.free()
     closeQuietly(values)
   }
 }

@@ -1,9 +1,11 @@
 import { expect } from 'chai'
 import { type CompactionJob, runCompaction } from '../../src/compaction/compaction-job.ts'
+import { borrowKernel, returnKernel } from '../../src/compaction/job-kernel.ts'
 import type { Output } from '../../src/compaction/table-output.ts'
 import { MemoryFileSystem } from '../../src/env/memory-file-system.ts'
 import type { TableDescription } from '../../src/table/table-files.ts'
 import { loadChecksums } from '../../src/util/checksum.ts'
+import { tableFileName } from '../../src/version/file-names.ts'
 import { CHUNKS, compareEntries, compareKeys, type Entry } from '../reference/entry.ts'
 import { survivors } from '../reference/survive.ts'
 import { flipBit } from '../support/damaged-store.ts'
@@ -11,6 +13,7 @@ import { randomKeys } from '../support/entries.ts'
 import { faultFileSystem } from '../support/fault-file-system.ts'
 import { runSteps } from '../support/file-of-bytes.ts'
 import { compactionOf, entriesOfTable, writeTable } from '../support/job-files.ts'
+import { HASH_SEED } from '../support/kernel.ts'
 import { thrownBy } from '../support/manifests.ts'
 import { entriesOf } from '../support/memtables.ts'
 import { seededRandom, testSeed } from '../support/seed.ts'
@@ -64,6 +67,24 @@ describe('compaction/compaction-job', () => {
         expect(output.tables[0]).to.include({ level: 1, entries: wanted.length })
       }
     }
+  })
+
+  it('gives all back that it took of the kernel, wherever memory ends [KRN-14]', () => {
+    const kernel = borrowKernel(HASH_SEED)
+    returnKernel(kernel)
+    const { allocatedBytes, setAllocationLimit } = kernel.exports
+    const runAgain = (): void => {
+      for (const { number } of run().tables) fs.remove(`/${tableFileName(number)}`)
+    }
+    runAgain()
+    const before = allocatedBytes()
+    for (let room = 0; room < 40_000; room += 64) {
+      setAllocationLimit(before + room)
+      const { code } = thrownBy(runAgain)
+      setAllocationLimit(2 ** 32 - 1)
+      expect([code, allocatedBytes()]).to.deep.equal(['LIMIT', before])
+    }
+    expect(fs.list('/').sort()).to.deep.equal(INPUTS)
   })
 
   it('leaves its inputs as they are', () => {

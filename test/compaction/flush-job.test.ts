@@ -161,6 +161,24 @@ describe('compaction/flush-job', () => {
     expect(entriesOfTable(fs, '', tables[0]!)).to.deep.equal(expected([]))
   })
 
+  it('gives all back that it took of the kernel, wherever memory ends [KRN-14]', () => {
+    const kernel = createKernel()
+    const { allocatedBytes, setAllocationLimit } = kernel.exports
+    const memtable = newMemtable(kernel, 1 << 20)
+    appendAll(kernel, memtable, entries.slice(0, 100))
+    const flush = (): Output => runSteps(flushMemtable(fs, kernel, job, memtable, 0n))
+    flush()
+    fs.remove(`/${TABLE}`)
+    const before = allocatedBytes()
+    for (let room = 0; room < 40_000; room += 16) {
+      setAllocationLimit(before + room)
+      const { code } = thrownBy(flush)
+      setAllocationLimit(2 ** 32 - 1)
+      expect([code, allocatedBytes()]).to.deep.equal(['LIMIT', before])
+    }
+    expect(fs.list('/').sort()).to.deep.equal([LOG, VALUES])
+  })
+
   it('flushes an arena that is sorted on between its steps, as in idle time [KRN-9, KRN-10]', () => {
     const kernel = createKernel()
     const random = seededRandom(testSeed())
