@@ -7,7 +7,7 @@
  * as there is room. What the entries are is for `block-parse.ts` and `block-stream.ts` to check.
  */
 import { readVarint, varintValue } from './varint'
-import { BLOCK_INDEX, CORRUPT, KEY_BYTES_MAX, KIND_PUT, OK } from './abi'
+import { BLOCK_DATA, BLOCK_INDEX, CORRUPT, KEY_BYTES_MAX, KIND_PUT, OK } from './abi'
 import { HANDLE_BYTES } from './frame'
 import {
   bitsOf,
@@ -30,6 +30,8 @@ const COUNT_FREE: u32 = 1024
 const ENTRY_BYTES_LEAST: u64 = 12
 /** Bytes behind the prefix that the keys of a block may share with those before them. */
 const SHARED_MAX: u64 = 65536
+/** What the keys of a data block take from its prefix is no more: `SHARED_MAX`, and what a block may weigh before its last entry. */
+const PREFIXES_MAX: u64 = SHARED_MAX + 4096
 /** Widths of the fields with numbers up to `SHARED_MAX` and `KEY_BYTES_MAX`. */
 const SHARED_BITS_MAX: u32 = 17
 const SUFFIX_BITS_MAX: u32 = 21
@@ -59,6 +61,7 @@ export function measure(content: usize, bytes: u32, kind: u32): i32 {
   if (count == 0) return CORRUPT
   if (measuredCount > COUNT_FREE && count * ENTRY_BYTES_LEAST > <u64>bytes) return CORRUPT
   if (<u64>prefixBytes > <u64>(end - prefix)) return CORRUPT
+  if (kind == BLOCK_DATA && <u64>prefixBytes * (count - 1) > PREFIXES_MAX) return CORRUPT
   values = prefix + prefixBytes
   const width = rowBits(rowWidths)
   const bits = count * <u64>width

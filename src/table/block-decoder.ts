@@ -26,6 +26,8 @@ const COUNT_FREE = 1024
 const ENTRY_BYTES_LEAST = 12
 /** Bytes behind the prefix that the keys of a block may share with those before them. */
 const SHARED_MAX = 65_536
+/** What the keys of a data block take from its prefix is no more: as much, and what a block may weigh before its last entry. */
+const PREFIXES_MAX: number = SHARED_MAX + 4096
 /** What a byte of LZ4 can stand for at most, and all of a block. */
 const LZ4_FACTOR_MAX = 256
 const LZ4_CONTENT_MAX: number = 2 ** 30
@@ -95,6 +97,9 @@ function unzstdBlock(payload: Uint8Array, size: number, unzstd: Unzstd): Uint8Ar
 export function decodeEntries(content: Uint8Array, isIndex = false): BlockEntry[] {
   const reader = new ByteReader(content)
   const header = decodeHeader(reader, content.length)
+  if (!isIndex && header.prefixBytes * (header.count - 1) > PREFIXES_MAX) {
+    throw new DecodeError('too many keys for such a prefix', 0)
+  }
   const prefix = reader.bytes(header.prefixBytes)
   const rows = decodeRows(header, content, reader.offset)
   const sum = (of: (row: Row) => number): number => rows.reduce((bytes, row) => bytes + of(row), 0)

@@ -82,6 +82,7 @@ const BAD: readonly [string, Uint8Array][] = [
     }),
   ],
   ['keys that share too much', crafted(sharing(65_537n))],
+  ['a prefix of too many keys', crafted(prefixed(4097))],
   ['a key of more than 1 MiB', encodeBlock([put(LONG, 1, VALUE)])],
   ['a key of more than 1 MiB behind a prefix', encodeBlock([ENTRY, put(LONG, 1, VALUE)])],
   ['keys that descend', encodeBlock([put(bytesOf('l'), 1, VALUE), ENTRY])],
@@ -158,6 +159,9 @@ describe('kernel: contents of blocks', () => {
     expect(install(manyHandles(1025, 12), INDEX_BLOCK)).to.equal('installed')
     expect(merged(GOOD)).to.deep.equal([ENTRY])
     expect(merged(crafted(sharing(65_536n)))).to.have.lengthOf(2)
+    expect(install(crafted(prefixed(4096)))).to.equal('installed')
+    expect(merged(crafted(prefixed(4096)))).to.have.lengthOf(18)
+    expect(decodeEntries(crafted(prefixed(4096)))).to.have.lengthOf(18)
     expect(openReference(sealBlock(GOOD, identity, 999), identity, 999)).to.deep.equal(GOOD)
   })
 
@@ -323,4 +327,11 @@ function sharing(bytes: bigint): Partial<Content> {
   // A row has 17 bits of what is shared and one for the length.
   const rows = littleEndian((bytes << 18n) | (1n << 35n), 5)
   return { ...base, widths: [0, 17, 1, 0, 0, 0], keys, rows }
+}
+
+/** Keys of one byte behind a prefix of so many, of which 17 times 4,096 are as much as there may be. */
+function prefixed(bytes: number): Partial<Content> {
+  const keys = Array.from({ length: 18 }, (_, i) => i)
+  const base = { count: 18n, suffixBase: 1n, valueBase: 0n, values: [] }
+  return { ...base, prefix: new Uint8Array(bytes), keys }
 }
