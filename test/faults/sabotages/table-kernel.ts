@@ -67,4 +67,17 @@ export const KERNEL_SABOTAGES: readonly Sabotage[] = [
       },
     ],
   },
+  {
+    id: 'S26',
+    what: 'does not find what was put a moment ago',
+    slice: 'tests: memtables',
+    complaint: /finds what is in a frame that is open/,
+    edits: [
+      {
+        file: 'assembly/memtable-index.ts',
+        text: 'if (m.waiting != 0) indexWaiting(m)',
+        by: '',
+      },
+    ],
+  },
 ]

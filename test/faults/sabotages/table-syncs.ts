@@ -331,4 +331,30 @@ export const SYNC_SABOTAGES: readonly Sabotage[] = [
       },
     ],
   },
+  {
+    id: 'S27',
+    what: 'takes its marker back without asking what is left then',
+    slice: 'tests: manifest files',
+    complaint: /makes another statement when the last one does not hold/,
+    edits: [
+      {
+        file: 'src/version/manifest-files.ts',
+        text: 'if (!isClosedWithout(fs, directory, marker, length)) return false',
+        by: '',
+      },
+    ],
+  },
+  {
+    id: 'S28',
+    what: 'leaves runs to a job that others go on sorting',
+    slice: 'tests: flush job',
+    complaint: /flushes an arena that is sorted on between its steps/,
+    edits: [
+      {
+        file: 'src/compaction/flush-job.ts',
+        text: 'while (memtable.sortStep()) yield',
+        by: 'while (memtable.sortStepForJob()) yield',
+      },
+    ],
+  },
 ]
