@@ -314,8 +314,11 @@ function isTolerated({ call, path, isOpen, isPreparing }: Hit, code: string): bo
   // A close that cannot read what the last one has stated states it anew [MAN-23].
   const isReading = ['status', 'size', 'read', 'open read'].includes(call)
   const isStated = isOpen && isReading && /\/(CURRENT-[^/]*|CLOSED)$/.test(path)
+  // Where the file system says that there is no statement there is none: the store opens as after a crash.
+  const isAbsent = code === 'ENOENT' && call === 'open read' && path.endsWith('/CLOSED')
   // A sync does without the space that it cannot prepare [LOG-15].
-  return isOutside || isNext || isCrowded || isLook || isStated || isPreparing || isHarmless
+  const isAnother = isNext || isLook || isStated || isAbsent || isPreparing
+  return isOutside || isCrowded || isAnother || isHarmless
 }
 
 /** The methods of a file system, without it. */
