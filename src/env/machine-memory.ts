@@ -47,7 +47,8 @@ export function containerLimits(
     const root = isVersion2 ? CGROUP_ROOT : `${CGROUP_ROOT}/memory`
     const name = isVersion2 ? 'memory.max' : 'memory.limit_in_bytes'
     // A container sees its own group as the root, and those outside as `/..`.
-    let group = line.slice(to + 1).replaceAll('/..', '')
+    let group = line.slice(to + 1)
+    while (group === '/..' || group.startsWith('/../')) group = group.slice(3)
     for (let isRoot = false; !isRoot; group = group.slice(0, group.lastIndexOf('/'))) {
       isRoot = group === '' || group === '/'
       limits.push(parseLimit(readText(`${root}${isRoot ? '' : group}/${name}`)))

@@ -26,6 +26,16 @@ describe('env/machine-memory', () => {
     expect(smallestLimit(limits)).to.equal(4096)
   })
 
+  it('goes up from the group that it sees, and takes no name for a step outside [ENV-16]', () => {
+    const limits = limitsOf({
+      '/proc/self/cgroup': '0::/../../a/..b\n',
+      '/sys/fs/cgroup/a/..b/memory.max': '7000\n',
+      '/sys/fs/cgroup/a/memory.max': '5000\n',
+    })
+    expect(smallestLimit(limits)).to.equal(5000)
+    expect(limits).to.include(7000)
+  })
+
   it('reads control groups of version 1 [ENV-16]', () => {
     const limits = limitsOf({
       '/proc/self/cgroup': '3:cpu,cpuacct:/x\n2:memory:/docker/1\n1:name=systemd:/\n',
