@@ -315,9 +315,9 @@ function isTolerated({ call, path, isOpen, isPreparing }: Hit, code: string): bo
   const isReading = ['status', 'size', 'read', 'open read'].includes(call)
   const isStated = isOpen && isReading && /\/(CURRENT-[^/]*|CLOSED)$/.test(path)
   // Where the file system says that there is no statement there is none: the store opens as after a crash.
-  const isAbsent = code === 'ENOENT' && call === 'open read' && path.endsWith('/CLOSED')
+  const isSought = !isOpen && call === 'open read' && path.endsWith('/CLOSED')
   // A sync does without the space that it cannot prepare [LOG-15].
-  const isAnother = isNext || isLook || isStated || isAbsent || isPreparing
+  const isAnother = isNext || isLook || isStated || (isSought && code === 'ENOENT') || isPreparing
   return isOutside || isCrowded || isAnother || isHarmless
 }
 
